@@ -1,6 +1,7 @@
 """The steps of the guides, each with curl, in Python and in JavaScript, run as they stand.
 
-The service is as it is shipped, with an upstream for embeddings, which the bundled model lacks.
+The service is as it is shipped, with an upstream for embeddings, which the bundled model lacks, and
+a vendor of films that looks like a local server.
 tests/test_images_guide.py, test_judge_guide.py and test_lineage_guide.py run those of their pages.
 """
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests.sdks.generated import answer
 from tests.sdks.running import NODE, SDKS_FOLDER
+from tests.support.film_upstream import FilmVendor
 from tests.support.guides import DOCS, LANGUAGES, Step, run_program, steps_of
 from tests.support.judge import always
 from tests.support.service import Service
@@ -29,11 +31,13 @@ PAGES = (
     "prompts.md",
     "prompt-models.md",
     "storyboards.md",
+    "videos.md",
 )
 STEPS = {step.name: step for page in PAGES for step in steps_of(page)}
 ANTHROPIC = SDKS_FOLDER / "agents" / "bin" / "python"
 PACKAGES = SDKS_FOLDER / "agents-node" / "node_modules"
 ROME = "The capital of Italy is Rome.\n"
+FILM = r"video/mp4 \d{3,}"
 FOXES = 'Two red foxes under a sign that says "OPEN"'
 Has = Callable[[str], bool]
 HasInJson = Callable[[Any], bool]
@@ -98,6 +102,10 @@ EXPECTED: dict[str, tuple[Has, Has]] = {
         in_json(lambda said: bool(said["data"][0]["b64_json"])),
         lines(r"512x512 \d{4,}"),
     ),
+    "openai-compatibility.md: Films": (
+        lines(f"200 {FILM}"),
+        lines(r"completed 8 1280x720 \d{3,}"),
+    ),
     "messages.md: Anthropic's Messages": (
         in_json(lambda said: "Rome" in said["content"][0]["text"]),
         lambda said: said == ROME,
@@ -122,19 +130,28 @@ EXPECTED: dict[str, tuple[Has, Has]] = {
         in_json(lambda said: said["storyboard"]["shots"][-1]["end"] == 12),
         lambda said: said.startswith("0 ") and '"Wait for me!"' in said.splitlines()[-1],
     ),
+    "videos.md: Have a film made": (lines(f"200 {FILM}"), lines(f"succeeded {FILM}")),
+    "videos.md: Films of a storyboard": (
+        lines(r"\S+/pier-1.mp4", r"\S+/pier-2.mp4"),
+        lines(r"1 \d succeeded", r"2 \d succeeded"),
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Run a service with the bundled model, and one for embeddings."""
+    """Run a service with the bundled model, one for embeddings, and a vendor of films."""
     folder = tmp_path_factory.mktemp("guides")
-    with ScriptedUpstream() as upstream:
+    with ScriptedUpstream() as upstream, FilmVendor("vllm-omni") as vendor:
         upstream.script(*always(answer, 10))
+        vendor.studio.polls_needed = 0
         env = {
             "EXTRA_UPSTREAMS": "vectors",
             "VECTORS_LLM_API_URL": upstream.url,
             "VECTORS_LLM_MODEL": "text-embedding-3-small",
+            "VIDEO_LLM_API_URL": vendor.url,
+            "VIDEO_LLM_MODEL": "wan-local",
+            "VIDEO_LLM_PROFILE": "vllm-omni",
             "FILES_URL": (folder / "files").as_uri(),
         }
         with Service(folder, env) as running:

@@ -15,8 +15,7 @@ from tests.support.guides import STEP
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
-# tests/test_images_guide.py types the examples of docs/images.md, with an image model,
-# tests/test_videos_guide.py those of docs/videos.md, with a video model, and
+# tests/test_images_guide.py types the examples of docs/images.md, with an image model, and
 # tests/test_judge_guide.py and tests/test_lineage_guide.py those of docs/judge.md and
 # docs/lineage.md; tests/life/test_backup.py, test_upgrade.py and test_scaling.py those of
 # backup.md, upgrade.md and scaling.md. What stands in three languages is run by
@@ -25,7 +24,7 @@ from tests.support.waiting import wait_until
 # holds its commands against the files.
 TYPED_ELSEWHERE = {
     *("backup.md", "deployment.md", "images.md", "judge.md", "lineage.md", "scaling.md"),
-    *("upgrade.md", "videos.md"),
+    "upgrade.md",
 }
 PAGES = [
     PROJECT_ROOT / "README.md",
@@ -107,7 +106,7 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_pages_have_their_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (8, 1, 2, 22)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (8, 1, 2, 24)
     assert len(REFUSED) == 1
     assert len(TYPED) == 18
     assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "text", "toml"}

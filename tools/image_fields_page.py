@@ -3,7 +3,7 @@
 Nothing is said about the models but what the service does with a request to one of them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from llm_api.errors import InvalidRequest
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.upstream.media.fitting.fitting import fitted
 from llm_api.upstream.media.image_profiles import ImageModel
+from tools.field_tables import table
 
 _PICTURE = InputPicture("picture", "image/png", 64, 64, 1000, has_alpha=True)
 # A value for each field; how a model calls its best quality is its own matter.
@@ -32,26 +33,9 @@ _OF_OPENAI = frozenset(["partial_images"])
 
 
 def written(root: Path) -> str:
-    """Return the table: a line for the models of a vendor that are treated alike."""
-    head = ["profile", "models", *(f"`{name}`" for name in _ASKED), "`images`", "`mask`", "`n`"]
-    lines = [" | ".join(head), "---|" * (len(head) - 1) + "---", *map(" | ".join, _rows(root))]
-    return "".join(f"|{line}|\n" if line.startswith("-") else f"| {line} |\n" for line in lines)
-
-
-def _rows(root: Path) -> Iterator[list[str]]:
-    for name, profile in sorted(read_image_profiles(root).items()):
-        alike: dict[tuple[str, ...], list[str]] = {}
-        for pattern, model in profile.models.items():
-            alike.setdefault(tuple(_cells(model)), []).append(f"`{pattern}`")
-        for cells, models in alike.items():
-            yield [f"`{name}`", _named(models), *cells]
-
-
-def _named(models: Iterable[str]) -> str:
-    """Return patterns of names as they are read: the one for all names last."""
-    named = list(models)
-    others = ["all others" if len(named) > 1 else "all"] if "`*`" in named else []
-    return ", ".join([*(one for one in named if one != "`*`"), *others])
+    """Return the table."""
+    columns = [*(f"`{name}`" for name in _ASKED), "`images`", "`mask`", "`n`"]
+    return table(columns, read_image_profiles(root), _cells)
 
 
 def _cells(model: ImageModel) -> Iterator[str]:

@@ -7,7 +7,7 @@ fails when one is stale.
 from pathlib import Path
 
 from llm_api.settings import describe
-from tools import config_schemas, errors_page, image_fields_page, metrics_page
+from tools import config_schemas, errors_page, film_fields_page, image_fields_page, metrics_page
 
 ROOT = Path(__file__).resolve().parents[1]
 _IN_A_CONTAINER = {
@@ -27,8 +27,10 @@ def pages() -> dict[Path, str]:
     """Return every generated file with its text as it should be."""
     configuration, errors = ROOT / "docs" / "configuration.md", ROOT / "docs" / "errors.md"
     metrics, image_apis = ROOT / "docs" / "metrics.md", ROOT / "docs" / "image-apis.md"
+    video_apis = ROOT / "docs" / "video-apis.md"
     return {
         image_apis: f"{_kept(image_apis)}\n{image_fields_page.written(ROOT)}",
+        video_apis: f"{_kept(video_apis)}\n{film_fields_page.written(ROOT)}",
         metrics: f"{_kept(metrics)}\n{metrics_page.written()}",
         configuration: f"{_kept(configuration)}\n{describe.markdown()}",
         errors: f"{_kept(errors)}\n{errors_page.written(ROOT)}",

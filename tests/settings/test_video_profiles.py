@@ -1,15 +1,17 @@
 """The files of `config/videos/`: what they say, and what is said of one with a mistake."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from llm_api.domain.making import Size
+from llm_api.settings.config_files import read_models
 from llm_api.settings.settings import PROJECT_ROOT, SettingsError
 from llm_api.settings.video_profiles import read_video_profiles
 from llm_api.upstream.media.links import LinkFailed, LinkPolicy, vetted_link
-from llm_api.upstream.media.vendor_models import choose_profile
-from llm_api.upstream.media.video_profiles import usual_size
+from llm_api.upstream.media.vendor_models import VendorModel, choose_profile
+from llm_api.upstream.media.video_profiles import VideoModel, usual_size
 from tests.support.tables import each
 
 PROFILES = read_video_profiles(PROJECT_ROOT)
@@ -177,3 +179,32 @@ def test_the_usual_size_of_a_resolution_has_its_area(
     resolution: str, ratio: str, size: Size
 ) -> None:
     assert usual_size(resolution, ratio) == size
+
+
+def toml_of(heading: str) -> str:
+    """Return the example below a heading of config/README.md."""
+    page = (PROJECT_ROOT / "config" / "README.md").read_text("utf-8")
+    return page.partition(f"\n## {heading}\n")[2].partition("```toml\n")[2].partition("```")[0]
+
+
+def test_the_readme_has_a_vendor_with_every_trait_of_films(tmp_path: Path) -> None:
+    text = toml_of("Vendors of films")
+
+    read(tmp_path, text)
+
+    own = {one.name for one in fields(VideoModel)} - {one.name for one in fields(VendorModel)}
+    assert {name for name in own if f"{name} = " not in text} == set()
+
+
+def test_the_readme_has_prices_of_films(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "models.toml").write_text(toml_of("Video models"), "utf-8")
+
+    [model], prices = read_models(tmp_path)
+
+    assert model.kind == "video"
+    [[price]] = prices.by_model.values()
+    assert [(tier.audio, str(tier.price)) for tier in price.film_tokens] == [
+        (True, "16"),
+        (None, "8"),
+    ]
