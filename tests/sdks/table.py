@@ -32,6 +32,13 @@ The one exception is a 503 in openai 0.28, which throws its body away; the reque
 Statuses 401 and 403 are missing because callers have no keys, and 500 because only a fault of the service's own makes it.
 """  # noqa: E501  # one sentence a line
 
+FILMS = """\
+## Films
+
+A scripted Ark makes the films of openai-python 3 and openai-node 7: `create`, with a file or a link as the first frame, polling, `retrieve`, `list`, `download_content`, whole and in part, `delete`, and what is raised for films that are not ready, refused or not there.
+openai-node has no `create_and_poll`.
+"""  # noqa: E501  # one sentence a line
+
 
 def render(seen: Mapping[str, Seen]) -> str:
     """Make the page of what every SDK showed."""
@@ -66,7 +73,8 @@ def main() -> None:
             seen = {sdk.title: pictures.run(sdk) for sdk in PICTURE_SDKS}
         with open_agent_bench(Path(directory) / "agents") as agents:
             shown = {client.name: agents.run(client) for client in (*AGENT_CLIENTS, *TERMINALS)}
-    parts = [page, render_agents(shown), render_terminals(shown), render_pictures(seen)]
+    agents, terminals = render_agents(shown), render_terminals(shown)
+    parts = [page, agents, terminals, FILMS, render_pictures(seen)]
     PAGE.write_text("\n".join(parts), "utf-8")
     sys.stdout.write(f"{PAGE.relative_to(REPOSITORY_ROOT)} is written.\n")
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.sdks.running import NODE, SDKS_FOLDER, NotRun
+from tests.sdks.table import COMMAND, FILMS, PAGE
 from tests.support.film_upstream import FilmVendor
 from tests.support.image_scene import Scene
 from tests.support.pictures import picture
@@ -99,3 +100,7 @@ def test_the_user_of_an_sdk_gets_films(
     assert seen == SEEN
     roles = [[one.get("role") for one in call.json["content"]] for call in vendor.creates]
     assert roles == [[None], [None, "first_frame"], [None, "first_frame"], [None]]
+
+
+def test_the_page_says_what_is_shown_here() -> None:
+    assert FILMS in PAGE.read_text("utf-8"), f"docs/sdks.md is old; run {COMMAND}"
