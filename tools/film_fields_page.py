@@ -108,7 +108,7 @@ def _outcomes(model: VideoModel) -> Iterator[str]:
 
 def _outcome(model: VideoModel, name: str, *, adapts: bool) -> str:
     """Return what becomes of a field: `sent`, a notice's word, or `refused`."""
-    value = model.fps[0] if name == "fps" and model.fps else _ASKED[name]
+    value: Any = model.fps[0] if name == "fps" and model.fps else _ASKED[name]
     request = replace(_usual(model), adapts=adapts, **{name: value})
     try:
         sent = fitted_video(request, model, model.name)
