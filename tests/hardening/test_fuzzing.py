@@ -23,7 +23,8 @@ from tests.web.refusals import JSON_TYPE, read_raw_refusal
 
 Send = Callable[[str, str, bytes], RawResponse]
 MANY = 100_000
-_NOT_CONFIGURED = (b'"image_model_not_configured"', b'"judge_not_configured"')
+_MODELS = ("image_model", "video_model", "judge")
+_NOT_CONFIGURED = tuple(f'"{one}_not_configured"'.encode() for one in _MODELS)
 IN_PROCESS, UNDER_GUNICORN = 1_000, 100
 # The application and its upstream are the same for all bodies of a test.
 hostile = settings(suppress_health_check=list(HealthCheck))
@@ -75,7 +76,7 @@ def hold_to(document: Mapping[str, Any], send: Send, *, examples: int) -> None:
         operation = data.draw(operations)
         answer = send(operation.method, operation.path, data.draw(all_bodies(operation)))
         assert answer.status in operation.statuses
-        # These services have no image model and no judge, which is nobody's fault.
+        # These services have no image or video model and no judge, which is nobody's fault.
         is_missing = any(reason in answer.body for reason in _NOT_CONFIGURED)
         assert answer.status < 500 or is_missing
         assert answer.status < 300 or read_raw_refusal(operation.path, answer)

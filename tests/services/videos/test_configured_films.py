@@ -7,6 +7,7 @@ from shutil import copytree
 
 import pytest
 
+from llm_api.container import Services
 from llm_api.domain.tasks import TaskState
 from llm_api.domain.videos import VideoRequest
 from llm_api.errors import ApiError, InvalidRequest, Unavailable
@@ -17,7 +18,7 @@ from tests.storage.records import stored_rows
 from tests.support.film_upstream import FilmVendor
 from tests.support.films import film
 from tests.support.image_quirks import METADATA
-from tests.support.replies import api_error, redirect
+from tests.support.replies import Reply, api_error, redirect
 from tests.support.tables import each
 
 FILM = VideoRequest("A cat", duration=5)
@@ -74,6 +75,13 @@ def ark() -> Iterator[FilmVendor]:
         yield running
 
 
+@pytest.fixture
+def asked(ark: FilmVendor, root: Path) -> Iterator[Services]:
+    """Build the services, which ask Seedance."""
+    with application(root, **environment_of(ark)) as (_, services):
+        yield services
+
+
 @pytest.mark.parametrize("dialect", sorted(MADE))
 def test_a_film_of_a_vendor_is_kept_and_accounted_for(dialect: str, root: Path) -> None:
     with FilmVendor(dialect) as vendor:
@@ -120,20 +128,17 @@ def test_a_preview_asks_nobody(ark: FilmVendor, root: Path) -> None:
     ],
 )
 def test_a_link_that_leads_elsewhere_is_not_followed(
-    tmp_path_factory: pytest.TempPathFactory, reply: object, reason: str
+    ark: FilmVendor, asked: Services, reply: Reply, reason: str
 ) -> None:
-    root = installation(tmp_path_factory.mktemp("root"))
-    with FilmVendor("ark") as vendor:
-        vendor.on("picture", *[reply] * 9)  # type: ignore[list-item]  # any reply
-        with (
-            application(root, **environment_of(vendor)) as (_, services),
-            pytest.raises(ApiError) as raised,
-        ):
-            services.videos.generate(FILM, asker(), wait=30)
+    ark.on("picture", *[reply] * 9)
 
-        assert raised.value.reason == reason
-        assert "film" in raised.value.message
-        assert raised.value.may_have_charged
+    with pytest.raises(ApiError) as raised:
+        asked.videos.generate(FILM, asker(), wait=30)
+
+    ark.forget()
+    assert raised.value.reason == reason
+    assert "film" in raised.value.message
+    assert raised.value.may_have_charged
 
 
 def test_a_link_that_ends_after_a_read_is_read_once(ark: FilmVendor, root: Path) -> None:
