@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from llm_api.domain.calls import Caller
 from llm_api.domain.making import FittedRequest, VendorResult, VendorTask
@@ -15,7 +15,6 @@ from llm_api.errors import ApiError, NotFound
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.http.large_body import body_pieces
 from llm_api.upstream.http.vendor_transport import Outgoing, VendorTransport
 from llm_api.upstream.media.addresses import target_of
 from llm_api.upstream.media.paid_attempt import PaidAttempt, VendorEndpoint
@@ -34,10 +33,8 @@ from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
 R = TypeVar("R")
 _LOOK_S = 30.0  # for a question about a task
-_DOWNLOAD_S = 600.0  # of what a server of one's own has made
 _QUEUE_S = 30.0  # that a call waits for a free place; pictures take minutes
 _MAX_IDLE_CONNECTIONS = 16
-_OK = 200
 _MARK_LENGTH = 8
 _BETWEEN = "~"
 
@@ -196,25 +193,6 @@ class VendorClient(ABC, Generic[R, M]):
         except (faults.Fault, ApiError):
             ends = False
         return CancelState.CANCELLED if ends else CancelState.TOO_LATE
-
-    def download(  # a file is read once
-        self, path: str, task_id: str, model: str, file: BinaryIO, max_bytes: int
-    ) -> None:
-        """Write what the endpoint of a task has at a path to a file.
-
-        Raises ApiError; or OSError where the file takes no more.
-        """
-        traits = self.traits_of(model)
-        endpoint, _ = self._whose(task_id)
-        call = UpstreamCall(total=_DOWNLOAD_S, must_end=self._drain.is_expired)
-        request = VendorRequest("GET", path, headers={"Accept": "*/*"})
-        try:
-            with endpoint.transport.send(self._outgoing(traits, request, endpoint), call) as came:
-                if came.status_code != _OK:
-                    raise faults.bad_response(f"status {came.status_code} in place of a film")
-                file.writelines(body_pieces(came, max_bytes))
-        except faults.Fault as fault:
-            raise fault.error from fault
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -1,19 +1,24 @@
 """The client of one vendor of films."""
 
 from collections.abc import Callable
+from typing import BinaryIO
 
 from llm_api.domain.calls import Caller
 from llm_api.domain.making import FittedRequest, VendorTask
 from llm_api.domain.tasks import CancelState
 from llm_api.domain.videos import VideoRequest
 from llm_api.errors import ApiError
+from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.http.large_body import body_pieces
 from llm_api.upstream.media.fitting.video_fitting import fitted_video
 from llm_api.upstream.media.protocols.films import film_protocol_of
 from llm_api.upstream.media.vendor_client import VendorClient
-from llm_api.upstream.media.vendor_protocol import VendorProtocol
+from llm_api.upstream.media.vendor_protocol import VendorProtocol, VendorRequest
 from llm_api.upstream.media.video_profiles import VideoModel
 
+_OK = 200
+_DOWNLOAD_S = 600.0  # of what a server of one's own has made
 _ACCEPTS_S = 300.0  # with the upload of 50 MB
 
 
@@ -45,6 +50,23 @@ class VideoClient(VendorClient[VideoRequest, VideoModel]):
         if protocol.cancels_what_is_done and not self._waits(task_id, model):
             return CancelState.TOO_LATE
         return super().cancel(task_id, model)
+
+    def download(self, path: str, task_id: str, model: str, file: BinaryIO, max_bytes: int) -> None:
+        """Write what the endpoint of a task has at a path to a file.
+
+        Raises ApiError; or OSError where the file takes no more.
+        """
+        traits = self.traits_of(model)
+        endpoint, _ = self._whose(task_id)
+        call = UpstreamCall(total=_DOWNLOAD_S, must_end=self._drain.is_expired)
+        request = VendorRequest("GET", path, headers={"Accept": "*/*"})
+        try:
+            with endpoint.transport.send(self._outgoing(traits, request, endpoint), call) as came:
+                if came.status_code != _OK:
+                    raise faults.bad_response(f"status {came.status_code} in place of a film")
+                file.writelines(body_pieces(came, max_bytes))
+        except faults.Fault as fault:
+            raise fault.error from fault
 
     def _waits(self, task_id: str, model: str) -> bool:
         """Whether the vendor says that it has not begun with a task."""

@@ -373,12 +373,20 @@ def test_each_protocol_has_its_path_and_key(film_asker: FilmAskerOf, column: str
     assert asker.vendor.creates[0].header("Authorization") == "Bearer sk-canary-of-the-key"
 
 
-def test_a_first_and_a_last_frame_have_a_path_of_their_own(film_asker: FilmAskerOf) -> None:
-    asker = film_asker("wan kf2v")
+@pytest.mark.parametrize(
+    ("column", "path"),
+    [
+        ("wan kf2v", "/api/v1/services/aigc/image2video/video-synthesis"),
+        ("wan2.7 i2v", "/api/v1/services/aigc/video-generation/video-synthesis"),
+    ],
+)
+def test_a_first_and_a_last_frame_have_a_path_of_their_own_up_to_wan_2_6(
+    film_asker: FilmAskerOf, column: str, path: str
+) -> None:
+    asker = film_asker(column)
 
     asker.submit(pictures=FRAMES)
 
-    path = "/api/v1/services/aigc/image2video/video-synthesis"
     assert asker.vendor.creates[0].path == path
 
 

@@ -19,7 +19,6 @@ from llm_api.upstream.media.protocols.films.film_tasks import (
     RUNNING,
     FilmTasks,
     film_of,
-    quoted,
     seconds_in,
 )
 from llm_api.upstream.media.vendor_protocol import Loader, VendorRequest
@@ -27,8 +26,6 @@ from llm_api.upstream.media.vendor_protocol import Loader, VendorRequest
 WIRE_WORDS: frozenset[str] = frozenset()
 _PATH = "/contents/generations/tasks"
 _CHOSEN_RATIO = "adaptive"
-# Fields with places of their own, or of their own names.
-_PLACED = frozenset(["aspect_ratio", "reference_videos", "reference_audios", "negative_prompt"])
 
 
 class ArkFilms(FilmTasks):
@@ -42,33 +39,27 @@ class ArkFilms(FilmTasks):
         "cancelled": CANCELLED,
         "expired": EXPIRED,
     }
-
+    tasks_path: ClassVar = _PATH
+    placed: ClassVar = frozenset(
+        ["aspect_ratio", "reference_videos", "reference_audios", "negative_prompt"]
+    )
     cancels_what_is_done: ClassVar = True
 
     def create(self, request: FittedRequest, part: int, load: Loader) -> VendorRequest:  # noqa: ARG002  # one film a request
         """See VendorProtocol."""
-        fields = request.fields
-        ratio = fields.get("aspect_ratio")
+        ratio = request.fields.get("aspect_ratio")
         body: dict[str, Any] = {
             "model": request.model,
             "content": _content(request, load),
             **request.constants,
             "ratio": _CHOSEN_RATIO if ratio == AUTO_RATIO else ratio,
         }
-        body |= {
-            self._model.name_of(name): value
-            for name, value in fields.items()
-            if name not in _PLACED
-        }
+        body |= self._named(request)
         return VendorRequest("POST", _PATH, written(body))
-
-    def poll(self, task_id: str, looked: int) -> VendorRequest:  # noqa: ARG002  # of other vendors
-        """See VendorProtocol."""
-        return VendorRequest("GET", f"{_PATH}/{quoted(task_id)}")
 
     def cancel(self, task_id: str) -> VendorRequest | None:
         """See VendorProtocol; it helps only while the task is queued."""
-        return VendorRequest("DELETE", f"{_PATH}/{quoted(task_id)}")
+        return VendorRequest("DELETE", self._at(task_id))
 
     def _id_in(self, document: Any) -> object:
         return document.get("id")

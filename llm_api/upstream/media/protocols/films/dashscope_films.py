@@ -24,7 +24,6 @@ from llm_api.upstream.media.protocols.films.film_tasks import (
     RUNNING,
     FilmTasks,
     film_of,
-    quoted,
     seconds_in,
 )
 from llm_api.upstream.media.vendor_protocol import Loader, VendorRequest
@@ -33,9 +32,6 @@ WIRE_WORDS = frozenset(["path", "frames_path"])
 _AS_TASK = {"X-DashScope-Async": "enable"}
 _GOOD_CODES = frozenset([None, "", "200", "Success", 200])
 _CHOSEN_RATIO = "adaptive"
-_PLACED = frozenset(
-    ["aspect_ratio", "resolution", "negative_prompt", "reference_videos", "reference_audios"]
-)
 
 
 class DashScopeFilms(FilmTasks):
@@ -50,6 +46,10 @@ class DashScopeFilms(FilmTasks):
         "canceled": CANCELLED,
         "unknown": GONE,
     }
+    tasks_path: ClassVar = "/tasks"
+    placed: ClassVar = frozenset(
+        ["aspect_ratio", "resolution", "negative_prompt", "reference_videos", "reference_audios"]
+    )
 
     def create(self, request: FittedRequest, part: int, load: Loader) -> VendorRequest:  # noqa: ARG002  # one film a request
         """See VendorProtocol."""
@@ -69,8 +69,9 @@ class DashScopeFilms(FilmTasks):
         return str(wire.get("frames_path" if has_last else "path", wire["path"]))
 
     def _inputs(self, request: FittedRequest, load: Loader) -> dict[str, Any]:
-        by_role = {one.role: data_uri(one, load) for one in request.references}
-        references = [data_uri(one, load) for one in request.references if one.role == REFERENCE]
+        shown = [(one.role, data_uri(one, load)) for one in request.references]
+        by_role = dict(shown)
+        references = [picture for role, picture in shown if role == REFERENCE]
         references += request.fields.get("reference_videos", ())
         content: dict[str, Any] = {"reference_urls": references} if references else {}
         if LAST_FRAME in by_role:
@@ -85,7 +86,7 @@ class DashScopeFilms(FilmTasks):
         return content
 
     def _parameters(self, request: FittedRequest) -> dict[str, Any]:
-        parameters = self._plain(request)
+        parameters = self._named(request)
         has_frame = any(one.role == FIRST_FRAME for one in request.references)
         if has_frame or not self._model.is_sized or request.size is None:
             parameters["resolution"] = str(request.fields["resolution"]).upper()
@@ -93,20 +94,9 @@ class DashScopeFilms(FilmTasks):
             parameters["size"] = f"{request.size.width}*{request.size.height}"
         return parameters
 
-    def _plain(self, request: FittedRequest) -> dict[str, Any]:
-        return {
-            self._model.name_of(name): value
-            for name, value in request.fields.items()
-            if name not in _PLACED
-        }
-
-    def poll(self, task_id: str, looked: int) -> VendorRequest:  # noqa: ARG002  # of other vendors
-        """See VendorProtocol."""
-        return VendorRequest("GET", f"/tasks/{quoted(task_id)}")
-
     def cancel(self, task_id: str) -> VendorRequest | None:
         """See VendorProtocol; it helps only before the vendor has begun."""
-        return VendorRequest("POST", f"/tasks/{quoted(task_id)}/cancel")
+        return VendorRequest("POST", f"{self._at(task_id)}/cancel")
 
     def _check(self, document: Any, request_id: str | None) -> None:
         if document.get("error") or document.get("code") not in _GOOD_CODES:
@@ -151,7 +141,7 @@ class DashScopeMediaFilms(DashScopeFilms):
         return {"media": media} if media else {}
 
     def _parameters(self, request: FittedRequest) -> dict[str, Any]:
-        parameters = self._plain(request)
+        parameters = self._named(request)
         parameters["resolution"] = str(request.fields["resolution"]).upper()
         ratio = request.fields["aspect_ratio"]
         if ratio != AUTO_RATIO:

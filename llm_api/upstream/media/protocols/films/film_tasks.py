@@ -42,10 +42,13 @@ class FilmTasks(ABC):
     """Reads the answers about the task of a film.
 
     `states` says what the vendor's words for its states mean, in lower case; a word that is not
-    there is of a task under way.
+    there is of a task under way. `tasks_path` is where a task is below the vendor's address, before
+    its id, and `placed` are the fields that have places of their own in a request.
     """
 
     states: ClassVar[Mapping[str, str]]
+    tasks_path: ClassVar[str] = ""
+    placed: ClassVar[frozenset[str]]
     # Whether the wish to cancel deletes a film that is done: then the task is looked at first.
     cancels_what_is_done: ClassVar[bool] = False
 
@@ -57,9 +60,9 @@ class FilmTasks(ABC):
     def create(self, request: FittedRequest, part: int, load: Loader) -> VendorRequest:
         """See VendorProtocol."""
 
-    @abstractmethod
-    def poll(self, task_id: str, looked: int) -> VendorRequest:
+    def poll(self, task_id: str, looked: int) -> VendorRequest:  # noqa: ARG002  # of pictures
         """See VendorProtocol."""
+        return VendorRequest("GET", self._at(task_id))
 
     def events(self) -> EventReader | None:
         """See VendorProtocol."""
@@ -118,6 +121,18 @@ class FilmTasks(ABC):
         state = state if state in {QUEUED, RUNNING} else RUNNING
         return VendorTask(task_id, self._model.after(looked), state, progress)
 
+    def _at(self, task_id: str) -> str:
+        """Return where a task is, below the vendor's address."""
+        return f"{self.tasks_path}/{quote(task_id, safe='')}"
+
+    def _named(self, request: FittedRequest) -> dict[str, Any]:
+        """Return the fields that have no places of their own, by the vendor's names."""
+        return {
+            self._model.name_of(name): value
+            for name, value in request.fields.items()
+            if name not in self.placed
+        }
+
     def _check(self, document: _Document, request_id: str | None) -> None:
         """Raise ApiError where a good status comes with words that the request has failed."""
         if document.get("error"):
@@ -168,8 +183,3 @@ def seconds_in(document: Mapping[str, Any], *names: str) -> float | None:
         if isinstance(one, int | float) and not isinstance(one, bool) and 0 < one <= _DAY_S:
             return float(one)
     return None
-
-
-def quoted(task_id: str) -> str:
-    """Return the id of a task as a part of an address."""
-    return quote(task_id, safe="")

@@ -25,7 +25,6 @@ from llm_api.upstream.media.protocols.films.film_tasks import (
     RUNNING,
     FilmTasks,
     film_of,
-    quoted,
     seconds_in,
 )
 from llm_api.upstream.media.protocols.multipart import Form
@@ -33,7 +32,6 @@ from llm_api.upstream.media.vendor_protocol import Loader, VendorAnswer, VendorR
 
 WIRE_WORDS = frozenset(["form", "can_cancel"])
 _PATH = "/videos"
-_PLACED = frozenset(["aspect_ratio", "resolution", "duration"])
 
 
 class OpenAIFilms(FilmTasks):
@@ -48,6 +46,8 @@ class OpenAIFilms(FilmTasks):
         "deleted": CANCELLED,
         "expired": EXPIRED,
     }
+    tasks_path: ClassVar = _PATH
+    placed: ClassVar = frozenset(["aspect_ratio", "resolution", "duration"])
 
     def create(self, request: FittedRequest, part: int, load: Loader) -> VendorRequest:  # noqa: ARG002  # one film a request
         """See VendorProtocol."""
@@ -57,11 +57,7 @@ class OpenAIFilms(FilmTasks):
             fields["seconds"] = request.fields["duration"]
         if request.size is not None:
             fields["size"] = str(request.size)
-        fields |= {
-            self._model.name_of(name): value
-            for name, value in request.fields.items()
-            if name not in _PLACED
-        }
+        fields |= self._named(request)
         frames = [one for one in request.references if one.role == FIRST_FRAME]
         if self._model.wire.get("form") == "json":
             if frames:
@@ -74,10 +70,6 @@ class OpenAIFilms(FilmTasks):
             ending = one.media_type.rpartition("/")[2]
             form.add_file("input_reference", f"frame.{ending}", one.media_type, load(one))
         return VendorRequest("POST", _PATH, form.body(), form.content_type)
-
-    def poll(self, task_id: str, looked: int) -> VendorRequest:  # noqa: ARG002  # of other vendors
-        """See VendorProtocol."""
-        return VendorRequest("GET", f"{_PATH}/{quoted(task_id)}")
 
     def read_polled(
         self, task_id: str, answer: VendorAnswer, looked: int
@@ -92,7 +84,7 @@ class OpenAIFilms(FilmTasks):
         """See VendorProtocol."""
         if not self._model.wire.get("can_cancel"):
             return None
-        return VendorRequest("DELETE", f"{_PATH}/{quoted(task_id)}")
+        return VendorRequest("DELETE", self._at(task_id))
 
     def _progress_in(self, document: Any) -> int | None:
         progress = document.get("progress")
@@ -105,7 +97,7 @@ class OpenAIFilms(FilmTasks):
         return document.get("status")
 
     def _film_in(self, document: Any, task_id: str) -> VendorFile:  # noqa: ARG002  # it has no link
-        return film_of(f"{_PATH}/{quoted(task_id)}/content", beside={})
+        return film_of(f"{self._at(task_id)}/content", beside={})
 
     def _usage_in(self, document: Any) -> MadeUsage:
         try:

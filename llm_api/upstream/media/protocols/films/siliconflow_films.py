@@ -20,7 +20,6 @@ from llm_api.upstream.media.protocols.films.film_tasks import (
 from llm_api.upstream.media.vendor_protocol import Loader, VendorRequest
 
 WIRE_WORDS: frozenset[str] = frozenset()
-_PLACED = frozenset(["aspect_ratio", "resolution", "duration"])
 
 
 class SiliconFlowFilms(FilmTasks):
@@ -32,6 +31,7 @@ class SiliconFlowFilms(FilmTasks):
         "succeed": DONE,
         "failed": FAILED,
     }
+    placed: ClassVar = frozenset(["aspect_ratio", "resolution", "duration"])
 
     def create(self, request: FittedRequest, part: int, load: Loader) -> VendorRequest:  # noqa: ARG002  # one film a request
         """See VendorProtocol."""
@@ -44,11 +44,7 @@ class SiliconFlowFilms(FilmTasks):
             body["image_size"] = str(request.size)
         if request.references:
             body["image"] = data_uri(request.references[0], load)
-        body |= {
-            self._model.name_of(name): value
-            for name, value in request.fields.items()
-            if name not in _PLACED
-        }
+        body |= self._named(request)
         return VendorRequest("POST", "/video/submit", written(body))
 
     def poll(self, task_id: str, looked: int) -> VendorRequest:  # noqa: ARG002  # of other vendors

@@ -12,12 +12,10 @@ from llm_api.upstream.media.protocols.films.film_tasks import (
     RUNNING,
     FilmTasks,
     film_of,
-    quoted,
 )
 from llm_api.upstream.media.vendor_protocol import Loader, VendorRequest
 
 WIRE_WORDS: frozenset[str] = frozenset()
-_PLACED = frozenset(["aspect_ratio", "resolution"])
 _FRAMES = (FIRST_FRAME, LAST_FRAME)
 
 
@@ -25,6 +23,8 @@ class ZhipuFilms(FilmTasks):
     """Writes Zhipu's requests, and reads the links of its answers."""
 
     states: ClassVar = {"processing": RUNNING, "success": DONE, "fail": FAILED}
+    tasks_path: ClassVar = "/async-result"
+    placed: ClassVar = frozenset(["aspect_ratio", "resolution"])
 
     def create(self, request: FittedRequest, part: int, load: Loader) -> VendorRequest:  # noqa: ARG002  # one film a request
         """See VendorProtocol."""
@@ -37,16 +37,8 @@ class ZhipuFilms(FilmTasks):
         frames = [data_uri(one, load) for one in in_order]
         if frames:
             body["image_url"] = frames if len(frames) > 1 else frames[0]
-        body |= {
-            self._model.name_of(name): value
-            for name, value in request.fields.items()
-            if name not in _PLACED
-        }
+        body |= self._named(request)
         return VendorRequest("POST", "/videos/generations", written(body))
-
-    def poll(self, task_id: str, looked: int) -> VendorRequest:  # noqa: ARG002  # of other vendors
-        """See VendorProtocol."""
-        return VendorRequest("GET", f"/async-result/{quoted(task_id)}")
 
     def _id_in(self, document: Any) -> object:
         return document.get("id")
