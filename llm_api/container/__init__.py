@@ -7,7 +7,7 @@ from typing import TypedDict
 from llm_api.container.accounting import build_accounting
 from llm_api.container.cache_rules import cache_rules
 from llm_api.container.chat_models import build_catalogue, build_upstreams
-from llm_api.container.images import Painters, build_painters, known_image_fields
+from llm_api.container.images import Makers, build_makers, known_image_fields
 from llm_api.container.judge import JudgeParts, build_judge
 from llm_api.container.loops import PictureParts, build_pictures
 from llm_api.container.operating import build_operating
@@ -78,11 +78,11 @@ def build_services(
     traces: Resuming,
 ) -> Services:
     """Build them; `check_limiter` is whether `counter` has its store. See build_stores."""
-    watch, known, upstreams, painters, catalogue, prices = _offered(settings)
+    watch, known, upstreams, makers, catalogue, prices = _offered(settings)
     shared, around, ledger = build_accounting(settings, stores, watch, prices, counter, traces)
-    judge, optimizer = _judge_and_optimizer(painters, around, catalogue, ledger)
+    judge, optimizer = _judge_and_optimizer(makers, around, catalogue, ledger)
     keys = _keys(settings, stores, sessions, catalogue)
-    pictures = build_pictures(painters, around, judge, optimizer, keys)
+    pictures = build_pictures(makers, around, judge, optimizer, keys)
     asking = (*pictures.closable, optimizer, catalogue, *upstreams.values())
     return Services(
         catalogue=catalogue,
@@ -96,7 +96,7 @@ def build_services(
         idempotency=IdempotencyService(shared[0]),
         cache=cache_rules(settings),
         items=stores.items,
-        **build_operating(settings, stores, ledger, upstreams, painters.all_clients),
+        **build_operating(settings, stores, ledger, upstreams, makers.all_clients),
         **(of_admins := _of_admins(stores, sessions, keys, around)),
         **_readers(settings, stores, keys, of_admins["groups"]),
         files=stores.files,
@@ -165,7 +165,7 @@ def _of_admins(
 def _offered(
     settings: Settings,
 ) -> tuple[
-    DeadlineWatcher, frozenset[str], dict[str, UpstreamClient], Painters, Catalogue, PriceList
+    DeadlineWatcher, frozenset[str], dict[str, UpstreamClient], Makers, Catalogue, PriceList
 ]:
     """Build what watches calls, upstreams, the catalogue of models and their prices.
 
@@ -174,9 +174,9 @@ def _offered(
     watch = _watch(settings)
     models, prices = config_files.read_models(settings.config_root)
     known, upstreams = build_upstreams(settings, watch, models)
-    painters = build_painters(settings, models, watch)
-    catalogue = build_catalogue(settings, models, upstreams, painters)
-    return watch, known, upstreams, painters, catalogue, prices
+    makers = build_makers(settings, models, watch)
+    catalogue = build_catalogue(settings, models, upstreams, makers)
+    return watch, known, upstreams, makers, catalogue, prices
 
 
 def _closers(
@@ -236,11 +236,11 @@ def _readers(
 
 
 def _judge_and_optimizer(
-    painters: Painters, around: Surroundings, catalogue: Catalogue, ledger: UsageLedger
+    makers: Makers, around: Surroundings, catalogue: Catalogue, ledger: UsageLedger
 ) -> tuple[JudgeParts, PromptOptimizer]:
     """Build what sees pictures, and what rewrites prompts and edits of them."""
     settings, stores = around.settings, around.stores
-    judge = build_judge(painters, around, catalogue, ledger)
+    judge = build_judge(makers, around, catalogue, ledger)
     return judge, PromptOptimizer(
         catalogue,
         ledger,

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from llm_api.container.images import Painters
+from llm_api.container.images import Makers
 from llm_api.container.making_upstreams import all_upstreams_that_make
 from llm_api.container.readiness import fast_upstream
 from llm_api.domain.calls import CHAT, Model
@@ -105,7 +105,7 @@ def build_catalogue(
     settings: Settings,
     models: Sequence[Model],
     upstreams: Mapping[str, UpstreamClient],
-    painters: Painters,
+    makers: Makers,
 ) -> Catalogue:
     """Build what knows which model goes where; raises SettingsError."""
     check_fallbacks(settings, models, [up.default_model for up in upstreams.values()])
@@ -121,8 +121,8 @@ def build_catalogue(
         is_closed=settings.catalogue_only,
         spotter=KeySpotter(settings.access.secrets),
         lists=_model_lists(settings, upstreams),
-        beside=painters.offered,
-        makers=painters.kinds,
+        beside=makers.offered,
+        makers=makers.kinds,
         prompt_models=_prompt_models(settings),
     )
 

@@ -6,13 +6,8 @@ from functools import partial
 from typing import Any
 
 from llm_api.container.jobs import JobParts
-from llm_api.container.making_upstreams import (
-    check_fallbacks,
-    check_profiles,
-    kinds_by_name,
-    upstreams_that_make,
-)
 from llm_api.container.surroundings import Closable, Surroundings
+from llm_api.container.vendor_clients import build_clients, build_models
 from llm_api.container.videos import FilmMakers, build_film_makers
 from llm_api.domain.calls import IMAGE as IMAGE_KIND
 from llm_api.domain.calls import Model
@@ -40,15 +35,12 @@ from llm_api.services.judge import JudgeService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.settings import config_files
 from llm_api.settings.image_profiles import read_image_profiles
-from llm_api.settings.reader import IMAGE
 from llm_api.settings.settings import Settings
 from llm_api.upstream.media.fetching import LinkClient, result_error
 from llm_api.upstream.media.image_client import ImageClient
 from llm_api.upstream.media.links import LinkFailed, LinkPolicy
 from llm_api.upstream.media.vendor_client import VendorClient
-from llm_api.upstream.media.vendor_models import choose_profile
 from llm_api.upstream.media.vendor_protocol import ImageUpstream
-from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
 _FETCH_S, _CALLERS_FETCH_S = 120.0, 30.0
 
@@ -66,7 +58,7 @@ class ImageParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Painters:
+class Makers:
     """Who makes pictures and films: the vendors' clients, the sketch, and the models they have."""
 
     clients: Mapping[str, ImageClient]
@@ -90,25 +82,19 @@ class Painters:
         return {**self.films.models.kinds, **self.models.kinds}
 
 
-def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineWatcher) -> Painters:
-    """Build who makes pictures; raises SettingsError."""
-    pictures, clients = Pictures(), _clients(settings, models, watch)
-    upstreams: dict[str, ImageUpstream] = {**clients, SKETCH: LayoutSketch(pictures)}
-    plan = settings.image_upstream
-    known = JobModels(
-        IMAGE_MODELS,
-        [model for model in models if _is_of_vendor(model, clients.get(model.upstream))],
-        upstreams,
-        IMAGE if plan is not None else None,
-        fallbacks=() if plan is None else plan.fallback,
-        is_closed=settings.catalogue_only,
-        elsewhere=kinds_by_name(settings, models),
+def build_makers(settings: Settings, models: Sequence[Model], watch: DeadlineWatcher) -> Makers:
+    """Build who makes pictures and films; raises SettingsError."""
+    clients = build_clients(
+        IMAGE_KIND, ImageClient, read_image_profiles, settings, models, watch=watch
     )
-    return Painters(clients, pictures, known, build_film_makers(settings, models, watch))
+    pictures = Pictures()
+    upstreams: dict[str, ImageUpstream] = {**clients, SKETCH: LayoutSketch(pictures)}
+    known = build_models(IMAGE_MODELS, upstreams, settings, models)
+    return Makers(clients, pictures, known, build_film_makers(settings, models, watch))
 
 
 def build_images(
-    painters: Painters,
+    makers: Makers,
     around: Surroundings,
     jobs: JobParts,
     optimizer: PromptOptimizer,
@@ -117,24 +103,24 @@ def build_images(
     """Build what makes pictures; raises SettingsError.
 
     Args:
-        painters: who makes them.
+        makers: who makes them.
         around: what the rest of the application shares.
         jobs: what all jobs share.
         optimizer: rewrites prompts.
         judge: reads pictures for the model that rewrites edits of them.
     """
-    settings, stores, models = around.settings, around.stores, painters.models
+    settings, stores, models = around.settings, around.stores, makers.models
     accounts = ImageAccounts(stores.sink, around.prices, around.quotas, stores.spool.require_saving)
-    fetch = partial(_fetched, jobs.links, painters.clients, settings.image_result_hosts)
-    keeper = Keeper(stores.files, painters.pictures, fetch, health=jobs.store.health)
+    fetch = partial(_fetched, jobs.links, makers.clients, settings.image_result_hosts)
+    keeper = Keeper(stores.files, makers.pictures, fetch, health=jobs.store.health)
     record, traces = stores.lineage.record, around.traces
     work = JobWork(PICTURES, models, keeper, accounts, jobs.webhooks, record, traces=traces)
     jobs.engine.register(IMAGE_JOB, work)
-    tools = InputTools(stores.files, painters.pictures, partial(_callers, jobs.links))
+    tools = InputTools(stores.files, makers.pictures, partial(_callers, jobs.links))
     targets = config_files.read_targets(settings.config_root)
     orders = Orders(models, optimizer, targets, partial(_seen, stores.files, judge))
     service = ImageService(jobs.store, accounts, tools, orders, jobs.webhooks)
-    closable: list[Closable] = [*jobs.closable, painters.pictures, *painters.all_clients]
+    closable: list[Closable] = [*jobs.closable, makers.pictures, *makers.all_clients]
     return ImageParts(service, jobs, closable, accounts, tools, orders)
 
 
@@ -152,46 +138,6 @@ def known_image_fields(settings: Settings) -> frozenset[str]:
     profiles = read_image_profiles(settings.config_root).values()
     models = [model for profile in profiles for model in profile.models.values()]
     return frozenset().union(*(model.sends | model.emulates | model.drops for model in models))
-
-
-def _is_of_vendor(model: Model, client: ImageClient | None) -> bool:
-    """Whether a client has a model of the catalogue: by its vendor, or as the configured one."""
-    if client is None or model.profile in {None, client.profile_name}:
-        return True
-    return model.id == client.default_model
-
-
-def _clients(
-    settings: Settings, models: Sequence[Model], watch: DeadlineWatcher
-) -> dict[str, ImageClient]:
-    """Build the clients of the image upstream, and of others that an image model names."""
-    own = upstreams_that_make(IMAGE_KIND, settings.image_upstream, settings, models)
-    named = {model.upstream for model in models if model.kind == IMAGE_KIND} | own
-    plans = {name: plan for name, plan in settings.upstreams.items() if name in named}
-    if settings.image_upstream is not None:
-        plans[IMAGE] = settings.image_upstream
-    if not plans:
-        return {}
-    profiles = read_image_profiles(settings.config_root)
-    check_profiles(plans, profiles, {IMAGE, *own})
-    check_fallbacks(IMAGE, settings.image_upstream, plans)
-    policy = RetryPolicy(processes=settings.web_concurrency, has_breaker=settings.circuit_breaker)
-    return {
-        name: ImageClient(
-            name,
-            plan,
-            choose_profile(
-                profiles,
-                plan.endpoints[0].url,
-                # An upstream that also answers chat calls may name a profile of those.
-                plan.profile if plan.profile in profiles else None,
-            ),
-            settings.timeouts,
-            watch,
-            policy=policy,
-        )
-        for name, plan in plans.items()
-    }
 
 
 def _fetched(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from llm_api.container.images import Painters
+from llm_api.container.images import Makers
 from llm_api.container.surroundings import Surroundings
 from llm_api.errors import BodyTooLarge, InvalidRequest
 from llm_api.pictures.meter import PictureMeter
@@ -33,7 +33,7 @@ class JudgeParts:
 
 
 def build_judge(
-    painters: Painters, around: Surroundings, catalogue: Catalogue, ledger: UsageLedger
+    makers: Makers, around: Surroundings, catalogue: Catalogue, ledger: UsageLedger
 ) -> JudgeParts:
     """Build what judges pictures; raises SettingsError."""
     settings, meter = around.settings, PictureMeter()
@@ -43,7 +43,7 @@ def build_judge(
         catalogue=catalogue,
         ledger=ledger,
         prices=around.prices,
-        pictures=JudgedPictures(around.stores.files, painters.pictures, fetch),
+        pictures=JudgedPictures(around.stores.files, makers.pictures, fetch),
         measuring=measuring,
         rubrics=read_rubrics(settings.config_root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,

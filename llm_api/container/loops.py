@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from llm_api.container.alerts import build_alerts
-from llm_api.container.images import ImageParts, Painters, build_images
+from llm_api.container.images import ImageParts, Makers, build_images
 from llm_api.container.jobs import build_jobs
 from llm_api.container.judge import JudgeParts
 from llm_api.container.surroundings import Closable, Surroundings
@@ -46,7 +46,7 @@ class PictureParts:
 
 
 def build_pictures(
-    painters: Painters,
+    makers: Makers,
     around: Surroundings,
     judge: JudgeParts,
     optimizer: PromptOptimizer,
@@ -54,8 +54,8 @@ def build_pictures(
 ) -> PictureParts:
     """Build all of it; raises SettingsError."""
     jobs = build_jobs(around)
-    images = build_images(painters, around, jobs, optimizer, judge.service)
-    videos = build_videos(painters.films, around, jobs, images.tools, images.orders.rewriter)
+    images = build_images(makers, around, jobs, optimizer, judge.service)
+    videos = build_videos(makers.films, around, jobs, images.tools, images.orders.rewriter)
     loops = _loops(images, judge.service, around, optimizer, keys)
     return PictureParts(images, videos, judge, loops, build_alerts(around, jobs.webhooks))
 

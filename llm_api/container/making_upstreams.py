@@ -1,13 +1,13 @@
 """Which upstreams of the settings make pictures or films."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from llm_api.domain.calls import CHAT, Model
 from llm_api.domain.calls import IMAGE as IMAGE_KIND
 from llm_api.domain.calls import VIDEO as VIDEO_KIND
 from llm_api.domain.upstream_plans import UpstreamPlan
-from llm_api.settings.reader import FAST, JUDGE, LOCAL
-from llm_api.settings.settings import Settings, SettingsError
+from llm_api.settings.reader import FAST, JUDGE
+from llm_api.settings.settings import Settings
 from llm_api.upstream.bundled_model.model import default_endpoint
 
 
@@ -42,25 +42,3 @@ def kinds_by_name(settings: Settings, models: Sequence[Model]) -> Mapping[str, s
     if settings.uses_bundled_model:
         chats.append((settings.local_model or default_endpoint()).model)
     return {**dict.fromkeys(chats, CHAT), **settings.made_by_name}
-
-
-def check_profiles(
-    plans: Mapping[str, UpstreamPlan], profiles: Collection[str], own: Collection[str]
-) -> None:
-    """Raise SettingsError for a profile that is none; that of chat calls is checked there."""
-    problems = [
-        f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
-        for name, plan in plans.items()
-        if plan.profile is not None and plan.profile not in profiles and name in own
-    ]
-    if problems:
-        raise SettingsError(problems)
-
-
-def check_fallbacks(name: str, plan: UpstreamPlan | None, makers: Collection[str]) -> None:
-    """Raise SettingsError for a fallback of the upstream `name` that makes nothing of its kind."""
-    for other in plan.fallback if plan is not None else ():
-        if other in {FAST, JUDGE, LOCAL} and other not in makers:
-            setting = f"{name.upper()}_LLM_FALLBACK"
-            message = f"{setting} must be {name} models or their upstreams, and not {other}."
-            raise SettingsError([message])

@@ -29,17 +29,17 @@ def build_operating(
     stores: Stores,
     ledger: UsageLedger,
     upstreams: Mapping[str, UpstreamClient],
-    painters: Sequence[VendorClient[Any, Any]],
+    makers: Sequence[VendorClient[Any, Any]],
 ) -> Operating:
     """Build it; the doctor's checks run in a thread that may wait for databases and sockets.
 
     They are a command's, and imported when they are first asked for: see `llm_api.cli.commands`.
     """
-    gauges = build_gauges(stores, ledger, upstreams, painters)
+    gauges = build_gauges(stores, ledger, upstreams, makers)
     thread = NativeThreads(1)
     return {
         "gauges": gauges,
-        "upstreams": UpstreamStates([*upstreams.values(), *painters], gauges),
+        "upstreams": UpstreamStates([*upstreams.values(), *makers], gauges),
         "diagnose": lambda: thread.run(partial(_free_findings, settings)),
     }
 

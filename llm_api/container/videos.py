@@ -5,13 +5,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from llm_api.container.jobs import JobParts
-from llm_api.container.making_upstreams import (
-    check_fallbacks,
-    check_profiles,
-    kinds_by_name,
-    upstreams_that_make,
-)
 from llm_api.container.surroundings import Surroundings
+from llm_api.container.vendor_clients import build_clients, build_models
 from llm_api.domain.calls import VIDEO as VIDEO_KIND
 from llm_api.domain.calls import Model
 from llm_api.pictures.pictures import Pictures
@@ -28,14 +23,11 @@ from llm_api.services.videos.video_document import VideoDocument
 from llm_api.services.videos.video_models import VIDEO_MODELS
 from llm_api.services.videos.video_orders import VideoOrders
 from llm_api.services.videos.video_work import FILMS
-from llm_api.settings.reader import VIDEO
 from llm_api.settings.settings import Settings
 from llm_api.settings.video_profiles import read_video_profiles
 from llm_api.upstream.media.fetching import LinkClient, result_error
 from llm_api.upstream.media.links import LinkFailed, LinkPolicy
-from llm_api.upstream.media.vendor_models import choose_profile
 from llm_api.upstream.media.video_client import VideoClient
-from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
 _FETCH_S = 600.0  # of a film
 
@@ -52,32 +44,10 @@ def build_film_makers(
     settings: Settings, models: Sequence[Model], watch: DeadlineWatcher
 ) -> FilmMakers:
     """Build who makes films; raises SettingsError."""
-    plan = settings.video_upstream
-    own = upstreams_that_make(VIDEO_KIND, plan, settings, models)
-    named = {model.upstream for model in models if model.kind == VIDEO_KIND} | own
-    plans = {name: one for name, one in settings.upstreams.items() if name in named}
-    if plan is not None:
-        plans[VIDEO] = plan
-    clients = {}
-    profiles = read_video_profiles(settings.config_root) if plans else {}
-    check_profiles(plans, profiles, {VIDEO, *own})
-    check_fallbacks(VIDEO, plan, plans)
-    policy = RetryPolicy(processes=settings.web_concurrency, has_breaker=settings.circuit_breaker)
-    for name, one in plans.items():
-        # An upstream that also answers chat calls may name a profile of those.
-        chosen = one.profile if one.profile in profiles else None
-        profile = choose_profile(profiles, one.endpoints[0].url, chosen)
-        clients[name] = VideoClient(name, one, profile, settings.timeouts, watch, policy=policy)
-    known_models = JobModels(
-        VIDEO_MODELS,
-        models,
-        clients,
-        VIDEO if plan is not None else None,
-        fallbacks=() if plan is None else plan.fallback,
-        is_closed=settings.catalogue_only,
-        elsewhere=kinds_by_name(settings, models),
+    clients = build_clients(
+        VIDEO_KIND, VideoClient, read_video_profiles, settings, models, watch=watch
     )
-    return FilmMakers(clients, known_models)
+    return FilmMakers(clients, build_models(VIDEO_MODELS, clients, settings, models))
 
 
 def build_videos(

@@ -108,6 +108,18 @@ def test_tokens_are_charged_by_the_list_of_prices(ark: FilmVendor, root: Path) -
     assert (job.cost_micro, shown.cost_micro) == (5_009_400, 5_009_400)
 
 
+def test_models_of_another_vendor_are_not_offered(ark: FilmVendor, root: Path) -> None:
+    entry = '[models."{}"]\nkind = "video"\nupstream = "video"\nprofile = "{}"\n'
+    ours, theirs = entry.format("ours", "volcengine-ark"), entry.format("theirs", "zhipu")
+    (root / "config" / "models.toml").write_text(f"{ours}\n{theirs}")
+
+    with application(root, **environment_of(ark)) as (_, services):
+        offered = {model.id for model in services.catalogue.all_models()}
+
+    assert "ours" in offered
+    assert "theirs" not in offered
+
+
 def test_a_preview_asks_nobody(ark: FilmVendor, root: Path) -> None:
     with application(root, **environment_of(ark)) as (_, services):
         shown = services.videos.preview(FILM, asker())
