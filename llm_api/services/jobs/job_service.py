@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.audit import Actor
@@ -37,7 +37,12 @@ _CANCEL_S, _DEAF_S = 10.0, 2.0
 
 
 class JobService(ABC, Generic[R, J]):
-    """Makes what jobs of a kind are for."""
+    """Makes what jobs of a kind are for.
+
+    `answers_with_tasks` says that every vendor answers soon, with a task that may be cancelled.
+    """
+
+    answers_with_tasks: ClassVar[bool] = False
 
     def __init__(  # each is a part of its own
         self,
@@ -226,7 +231,8 @@ class JobService(ABC, Generic[R, J]):
             task = self._jobs.found(task_id)
             document = JobDocument[Any].read(task.document)
             # A vendor that takes tasks has answered soon; any other hears nothing meanwhile.
-            is_deaf = waited > _DEAF_S and any(p.state == SUBMITTING for p in document.parts)
+            is_silent = waited > _DEAF_S and any(p.state == SUBMITTING for p in document.parts)
+            is_deaf = is_silent and not self.answers_with_tasks
             if task.state.has_ended or document.cancel is not None or is_deaf:
                 break
             time.sleep(_LOOK_S)

@@ -20,6 +20,7 @@ from llm_api.services.videos.video_document import VideoDocument
 
 MAX_BYTES = 2 << 30  # of one film
 _MAX_LINK_PAUSE_S = 300.0
+_EXPIRED = "result_expired"
 # What keeps a picture that comes with a film from being kept.
 _NO_HARM = (ApiError, PictureError, PicturesUnavailable, OSError)
 # Writes what is at a vendor's address to a file: the address, the job, and the most bytes.
@@ -115,7 +116,7 @@ class FilmKeeper(FileKeeper):
                 if isinstance(error, ApiError) and error.retries_exhausted:
                     raise
                 listed = next(pauses, None)
-                if listed is None and (isinstance(error, NotAFilm) or time.monotonic() > ends_at):
+                if listed is None and (not _may_pass(error) or time.monotonic() > ends_at):
                     raise
                 pause = min(pause * 2, _MAX_LINK_PAUSE_S) if listed is None else listed
             file.seek(0)
@@ -148,6 +149,11 @@ class FilmKeeper(FileKeeper):
         """Return the films of a task whose bytes are there."""
         films = (one for one in self.files.of_task(task_id) if _is_film(one))
         return [file for file in films if self.is_whole(file)]
+
+
+def _may_pass(error: ApiError | NotAFilm) -> bool:
+    """Whether what has failed is a server, and not what it has."""
+    return isinstance(error, ApiError) and error.reason != _EXPIRED
 
 
 def _is_film(file: StoredFile) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import ClassVar
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller
@@ -34,6 +35,8 @@ _OPEN = (TaskState.QUEUED, TaskState.RUNNING)
 
 class VideoService(JobService[VideoRequest, VideoJob]):
     """Makes films."""
+
+    answers_with_tasks: ClassVar = True
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from llm_api.domain.calls import Caller
 from llm_api.domain.making import FittedRequest, VendorTask
 from llm_api.domain.tasks import CancelState
 from llm_api.domain.videos import VideoRequest
-from llm_api.errors import ApiError
+from llm_api.errors import ApiError, Gone
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.large_body import body_pieces
@@ -18,6 +18,7 @@ from llm_api.upstream.media.vendor_protocol import VendorProtocol, VendorRequest
 from llm_api.upstream.media.video_profiles import VideoModel
 
 _OK = 200
+_GONE = frozenset([404, 410])  # of a film that was made
 _DOWNLOAD_S = 600.0  # of what a server of one's own has made
 _ACCEPTS_S = 300.0  # with the upload of 50 MB
 
@@ -62,6 +63,11 @@ class VideoClient(VendorClient[VideoRequest, VideoModel]):
         request = VendorRequest("GET", path, headers={"Accept": "*/*"})
         try:
             with endpoint.transport.send(self._outgoing(traits, request, endpoint), call) as came:
+                if came.status_code in _GONE:
+                    raise Gone(
+                        "The model service does not have its film any more.",
+                        reason="result_expired",
+                    )
                 if came.status_code != _OK:
                     raise faults.bad_response(f"status {came.status_code} in place of a film")
                 file.writelines(body_pieces(came, max_bytes))

@@ -28,6 +28,12 @@ def cancelled_film(job_id: str) -> VideoJob:
     job, outcome = services().videos.cancel(job_id, state.key, acting_admin())
     if outcome is CancelState.CANCELLED:
         return job
+    if job.is_submitting:
+        message = (
+            "The vendor has not answered the request for this film yet: it is cancelled as soon as"
+            " that is possible; look at it again."
+        )
+        raise Conflict(message, reason=_NOT_CANCELLABLE)
     if not job.state.has_ended:
         raise Conflict(GOES_ON.message, reason=_NOT_CANCELLABLE)
     raise Conflict(

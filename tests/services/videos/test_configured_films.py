@@ -18,7 +18,7 @@ from tests.storage.records import stored_rows
 from tests.support.film_upstream import FilmVendor
 from tests.support.films import film
 from tests.support.image_quirks import METADATA
-from tests.support.replies import Reply, api_error, redirect
+from tests.support.replies import Reply, api_error, raw_reply, redirect
 from tests.support.tables import each
 
 FILM = VideoRequest("A cat", duration=5)
@@ -137,6 +137,11 @@ def test_a_preview_asks_nobody(ark: FilmVendor, root: Path) -> None:
         (redirect(302, "http://10.0.0.1/film.mp4"), "result_download_failed"),
         (redirect(302, "file:///etc/passwd"), "result_download_failed"),
         (api_error(403), "result_expired"),
+        # Nothing of it is read: its head says that it has 3 GiB.
+        (
+            raw_reply(b"HTTP/1.1 200 OK\r\nContent-Length: 3221225472\r\n\r\n"),
+            "result_download_failed",
+        ),
     ],
 )
 def test_a_link_that_leads_elsewhere_is_not_followed(

@@ -149,14 +149,20 @@ def test_a_link_whose_server_fails_is_looked_at_for_as_long_as_it_lives(
     assert job.film is not None
 
 
-def test_what_is_no_film_is_not_fetched_for_an_hour(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [(b"<html>", "no_video_returned"), (Gone("x", reason="result_expired"), "result_expired")],
+)
+def test_what_is_no_film_is_not_fetched_for_an_hour(
+    tmp_path: Path, found: Any, reason: str
+) -> None:
     with film_shop(tmp_path, ScriptedFilms(), life=30.0) as shop:
-        shop.links[LINK] = [b"<html>"] * 9
+        shop.links[LINK] = [found] * 9
 
         with pytest.raises(ApiError) as raised:
             shop.service.generate(FILM, asker(), wait=20)
 
-    assert (raised.value.reason, len(shop.links[LINK])) == ("no_video_returned", 6)
+    assert (raised.value.reason, len(shop.links[LINK])) == (reason, 6)
 
 
 def away() -> bytes:

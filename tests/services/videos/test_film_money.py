@@ -12,7 +12,7 @@ import pytest
 from llm_api.domain.access import ApiKey, Budget
 from llm_api.domain.made_bills import FilmTier, VideoBill
 from llm_api.domain.videos import AUTO_SECONDS
-from llm_api.errors import ApiError, InvalidRequest, UpstreamFault
+from llm_api.errors import ApiError, InvalidRequest, RateLimited, UpstreamFault
 from llm_api.services.pricing import Price
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.services.images.workshop import price
@@ -26,6 +26,7 @@ from tests.services.videos.film_shop import (
     under_way,
 )
 from tests.support.tables import each
+from tests.support.waiting import wait_until
 
 KEY = ApiKey("key_1", "shop", budgets=(Budget("month", "CNY", 100_000_000),))
 GONE = UpstreamFault("Gone.", reason="task_not_found").replaced(may_have_charged=True)
@@ -220,6 +221,24 @@ def test_a_film_that_is_refused_gives_its_money_back_at_once(
         shop.service.generate(FILM, asker(key=KEY), wait=10)
 
     assert reserved(shop) == 0
+
+
+def test_a_budget_that_is_spent_in_between_is_not_exceeded(
+    shop: FilmShop, vendor: ScriptedFilms
+) -> None:
+    """A film that goes on has its money; of what is left the next one must be paid."""
+    key = replace(KEY, budgets=(Budget("month", "CNY", 2_900_000),))
+    vendor.polls.append(replace(under_way("queued"), after=60.0))
+    going_on = shop.service.generate(FILM, asker(1, key=key), wait=0)
+
+    with pytest.raises(RateLimited) as raised:
+        shop.service.generate(FILM, asker(2, key=key), wait=10)
+    wait_until(lambda: bool(vendor.polled), 10, "nobody looks")
+    shop.service.cancel(going_on.id, key)
+    later = shop.service.generate(FILM, asker(3, key=key), wait=10)
+
+    assert raised.value.reason == "insufficient_quota"
+    assert (later.cost_micro, len(vendor.parts)) == (1_500_000, 2)
 
 
 def test_the_dearest_model_that_may_be_asked_is_reserved(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Films as jobs: how far they are, how they end, and the second try without sound."""
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -143,6 +145,29 @@ def test_a_film_that_waits_is_cancelled(shop: FilmShop, vendor: ScriptedFilms) -
 
     assert (outcome, found.state) == (CancelState.CANCELLED, TaskState.CANCELLED)
     assert vendor.cancelled == ["vendor-1"]
+
+
+def test_a_film_is_cancelled_whose_vendor_takes_its_time_to_accept_it(
+    shop: FilmShop, vendor: ScriptedFilms
+) -> None:
+    """Until then nobody can know whether it can be cancelled."""
+    asked = threading.Event()
+
+    def accept() -> Any:
+        asked.wait(10)
+        time.sleep(2.3)  # longer than a vendor is waited for that answers with what it has made
+        return under_way("queued")
+
+    vendor.turns.append(accept)
+    vendor.polls.append(replace(under_way("queued"), after=60.0))
+    job = shop.service.generate(FILM, asker(), wait=0)
+    wait_until(lambda: shop.state_of(job.id) == "submitting", 10, "it is not sent")
+    assert shop.service.job(job.id, None).is_submitting
+    asked.set()
+
+    found, outcome = shop.service.cancel(job.id, None)
+
+    assert (outcome, found.state) == (CancelState.CANCELLED, TaskState.CANCELLED)
 
 
 def test_a_sound_that_was_refused_is_left_out_once(shop: FilmShop, vendor: ScriptedFilms) -> None:

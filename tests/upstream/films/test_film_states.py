@@ -1,6 +1,7 @@
 """The states of tasks of films, and what vendors do beside what they say."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +33,6 @@ UNDER_WAY = [
     ("vllm-omni", "queued", "queued"),
     ("vllm-omni", "in_progress", "running"),
     ("sglang", "in_progress", "running"),
-    ("wan", "A_WORD_OF_NEXT_YEAR", "running"),
 ]
 # The vendors' words for tasks that have ended without a film: the reason, and whether the vendor
 # may want money for it.
@@ -292,10 +292,61 @@ def test_the_seconds_of_reference_films_are_charged(film_asker: FilmAskerOf) -> 
     assert asker.fitted.longest == 10  # the five of the film, and at most five of the clip
 
 
-def test_a_task_that_is_done_without_a_film_is_a_bad_answer(film_asker: FilmAskerOf) -> None:
-    error = failed(film_asker("wan"), "SUCCEEDED")
+@each(
+    ("column", "word", "more"),
+    [
+        ("wan", "SUCCEEDED", {}),
+        ("wan", "SUCCEEDED", {"video_url": ""}),
+        ("wan", "SUCCEEDED", {"video_url": 7}),
+        ("wan", "SUCCEEDED", {"video_url": "//169.254.169.254/latest"}),
+        ("wan2.7", "SUCCEEDED", {"video_url": "/tasks/other"}),
+        ("ark", "succeeded", {}),
+        ("ark", "succeeded", {"content": None}),
+        ("ark", "succeeded", {"content": []}),
+        ("ark", "succeeded", {"content": {"video_url": None}}),
+        ("ark", "succeeded", {"content": {"video_url": "file:///etc/passwd"}}),
+        ("zhipu", "SUCCESS", {"video_result": []}),
+        ("zhipu", "SUCCESS", {"video_result": ["x"]}),
+        ("zhipu", "SUCCESS", {"video_result": {"url": "https://x"}}),
+        ("siliconflow", "Succeed", {}),
+        ("siliconflow", "Succeed", {"results": []}),
+        ("siliconflow", "Succeed", {"results": {"videos": [{"url": ""}]}}),
+    ],
+)
+def test_a_task_that_is_done_without_a_film_is_a_bad_answer(
+    film_asker: FilmAskerOf, column: str, word: str, more: Mapping[str, Any]
+) -> None:
+    error = failed(film_asker(column), word, **more)
 
     assert (error.reason, error.may_have_charged) == ("upstream_bad_response", True)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_film_that_its_server_has_lost_has_expired(
+    film_asker: FilmAskerOf, tmp_path: Path, status: int
+) -> None:
+    asker = film_asker("sglang")
+    url = asker.film().url or ""
+    asker.vendor.on("picture", api_error(status))
+
+    with (tmp_path / "film").open("w+b") as file, pytest.raises(ApiError) as raised:
+        asker.client.download(url, "task-1", asker.model, file, 10_000)
+
+    assert raised.value.reason == "result_expired"
+
+
+@pytest.mark.parametrize("column", ALL)
+@pytest.mark.parametrize("word", ["", "A_WORD_OF_NEXT_YEAR", "None"])
+def test_a_word_that_nobody_knows_is_of_a_task_under_way(
+    film_asker: FilmAskerOf, column: str, word: str
+) -> None:
+    asker = film_asker(column)
+    asker.vendor.says(word)
+
+    found = asker.look(asker.submit())
+
+    assert isinstance(found, VendorTask)
+    assert found.state == "running"
 
 
 def test_the_id_of_a_request_is_read_in_either_spelling(film_asker: FilmAskerOf) -> None:

@@ -35,6 +35,8 @@ FAILED, CANCELLED = "failed", "cancelled"
 # Its time was over before it was done; or nobody can say what has become of it.
 EXPIRED, GONE = "expired", "gone"
 _DAY_S = 86_400
+# What is at a path alone would be asked for with the vendor's key.
+_SCHEMES = ("https://", "http://")
 _Document = Mapping[str, Any]
 
 
@@ -167,13 +169,17 @@ class FilmTasks(ABC):
 
 
 def film_of(url: object, *, prompt: object = None, beside: Mapping[str, object]) -> VendorFile:
-    """Return a film by its address; raises ApiError where there is none."""
-    if not (isinstance(url, str) and url):
+    """Return a film by its address, which is whole; raises ApiError where there is none."""
+    if not (isinstance(url, str) and url.startswith(_SCHEMES)):
         raise bad_answer("a task that is done, and no film")
     return VendorFile(
         url=url,
         prompt=prompt if isinstance(prompt, str) and prompt else None,
-        beside={name: one for name, one in beside.items() if isinstance(one, str) and one},
+        beside={
+            name: one
+            for name, one in beside.items()
+            if isinstance(one, str) and one.startswith(_SCHEMES)
+        },
     )
 
 

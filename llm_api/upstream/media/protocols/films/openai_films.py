@@ -24,7 +24,6 @@ from llm_api.upstream.media.protocols.films.film_tasks import (
     QUEUED,
     RUNNING,
     FilmTasks,
-    film_of,
     seconds_in,
 )
 from llm_api.upstream.media.protocols.multipart import Form
@@ -97,7 +96,7 @@ class OpenAIFilms(FilmTasks):
         return document.get("status")
 
     def _film_in(self, document: Any, task_id: str) -> VendorFile:  # noqa: ARG002  # it has no link
-        return film_of(f"{self._at(task_id)}/content", beside={})
+        return VendorFile(url=f"{self._at(task_id)}/content")
 
     def _usage_in(self, document: Any) -> MadeUsage:
         try:
