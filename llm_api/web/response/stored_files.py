@@ -32,11 +32,13 @@ def file_response(file: StoredFile) -> Response:
     headers = _headers(file)
     if request.if_none_match.contains_weak(file.id):
         return _unchanged(headers)
-    start, end = _wanted(file, headers["ETag"])
+    wanted = _wanted(file, headers["ETag"])
+    start, end = wanted or (0, file.size_bytes)
     headers["Content-Length"] = str(end - start)
     headers["Content-Type"] = _shown_type(file)
-    if (start, end) == (0, file.size_bytes):
+    if wanted is None:
         return Response(_body(file, start, end), headers=headers)
+    # Also for a range with everything in it: players learn from it that there are parts.
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
     return Response(_body(file, start, end), 206, headers=headers)
 
@@ -47,17 +49,16 @@ def _unchanged(headers: dict[str, str]) -> Response:
     return response
 
 
-def _wanted(file: StoredFile, etag: str) -> tuple[int, int]:
-    """Return the bytes that a request asks for, from the first to behind the last.
+def _wanted(file: StoredFile, etag: str) -> tuple[int, int] | None:
+    """Return the bytes that a request asks for, from the first to behind the last; None for all.
 
     Several ranges, and other units, are no error: the whole is sent (RFC 9110, 14.2).
     """
-    whole = 0, file.size_bytes
     wanted = request.range
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
-        return whole
+        return None
     if request.headers.get("If-Range", etag) != etag:
-        return whole
+        return None
     found = wanted.range_for_length(file.size_bytes)
     if found is None:
         raise RangeNotSatisfiable(file.size_bytes)

@@ -53,9 +53,9 @@ class Cinema:
         form = {"prompt": "A kite", **fields}
         return self.client.post(OPENAI, data=form, content_type="multipart/form-data")
 
-    def ended(self, video_id: str) -> dict[str, Any]:
+    def ended(self, video_id: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
         """Return a task at its end."""
-        answer = self.client.get(f"{VIDEOS}/{video_id}?wait_ms=20000")
+        answer = self.client.get(f"{VIDEOS}/{video_id}?wait_ms=20000", headers=headers)
         document: dict[str, Any] = answer.get_json()
         assert document["completed_at"] is not None, document
         return document
