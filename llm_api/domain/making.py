@@ -60,6 +60,7 @@ class FittedRequest:
         fields: values to send, by the names of `ImageRequest`; a part's seed is its own.
         constants: what the profile has sent with each call, in the vendor's words.
         references, mask, is_edit: as in the request.
+        max_prompt: characters that the model takes; None: nobody knows.
         convert_to: format in which we write the result ourselves; None leaves the vendor's.
         seconds: that one vendor call may take, or a task in all.
         longest: the most seconds that a film can be charged for; `tokens_per_pixel` are those of a
@@ -77,6 +78,7 @@ class FittedRequest:
     references: tuple[InputPicture, ...] = ()
     mask: InputPicture | None = None
     is_edit: bool = False
+    max_prompt: int | None = None
     convert_to: str | None = None
     seconds: float = 300.0
     longest: int = 0

@@ -14,11 +14,15 @@ from llm_api.domain.prompts import (
     PromptRequest,
     Target,
 )
-from llm_api.errors import InvalidRequest
 from llm_api.services.images.image_document import ImageDocument
 from llm_api.services.jobs.document import IMAGE as IMAGE_JOB
 from llm_api.services.jobs.job_models import JobDestination, JobModels
-from llm_api.services.jobs.job_rewriter import JobRewriter
+from llm_api.services.jobs.job_rewriter import (
+    PLACEHOLDER,
+    JobRewriter,
+    takes_what_a_flag_excludes,
+    with_room,
+)
 from llm_api.services.jobs.order import Order, others_of
 from llm_api.services.prompts import PromptOptimizer
 
@@ -59,7 +63,8 @@ class Orders:
         notices: tuple[Notice, ...] = ()
         if optimize is not None:
             # What the model does not take is refused before anybody is paid for a rewrite.
-            at.upstream.fit(replace(request, prompt="x"), at.model)
+            tried = at.upstream.fit(replace(request, prompt=PLACEHOLDER), at.model)
+            optimize = with_room(optimize, tried)
             request, notices, report = self._rewritten(request, caller, optimize, at)
         fitted = at.upstream.fit(request, at.model)
         return Order(
@@ -79,7 +84,7 @@ class Orders:
     ) -> tuple[ImageRequest, tuple[Notice, ...], CallReport]:
         wanted = replace(
             self.wanted(optimize, request, at.model),
-            include_negative_prompt=_takes_what_a_flag_excludes(at, request),
+            include_negative_prompt=takes_what_a_flag_excludes(at, request),
         )
         result = self.rewriter.rewritten(wanted, caller)
         prompt = result.answer
@@ -128,14 +133,3 @@ def _not_of_edits(
     if len(request.references) > len(wanted.pictures) > 0:
         message = f"The rewrite considers the first {len(wanted.pictures)} pictures."
         yield Notice("optimize_prompt", "adapted", message)
-
-
-def _takes_what_a_flag_excludes(at: JobDestination, request: ImageRequest) -> bool:
-    """Whether a prompt has `--no`, and its model a place for what that excludes."""
-    if " --no " not in request.prompt or request.negative_prompt:
-        return False
-    try:
-        at.upstream.fit(replace(request, prompt="x", negative_prompt="x"), at.model)
-    except InvalidRequest:
-        return False
-    return True

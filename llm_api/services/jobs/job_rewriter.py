@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from llm_api.domain.calls import Caller, CallResult
+from llm_api.domain.images import ImageRequest
+from llm_api.domain.making import FittedRequest
 from llm_api.domain.prompts import GENERIC, OptimizedPrompt, PromptRequest, Target
+from llm_api.domain.videos import VideoRequest
 from llm_api.errors import InvalidRequest
+from llm_api.services.jobs.job_models import JobDestination
 from llm_api.services.prompts import PromptOptimizer
 
 _LANGUAGE = "optimize_options.language"
+
+# Stands for a prompt that is still to be written.
+PLACEHOLDER = "x"
+_LEAST = 20  # characters that a rewrite may be wanted in
 
 
 class JobRewriter:
@@ -52,6 +60,28 @@ class JobRewriter:
         joined = _joined(plain)
         able = (one.name for one in self._targets if kind in one.types)
         return next((name for name in able if name in plain or _joined(name) in joined), GENERIC)
+
+
+def with_room(wanted: PromptRequest, tried: FittedRequest) -> PromptRequest:
+    """Return what is wanted of a rewrite that its model takes, whose prompt may be short.
+
+    `tried` is the request with the prompt `PLACEHOLDER`: what stands beside that is added to any.
+    """
+    if tried.max_prompt is None:
+        return wanted
+    room = max(_LEAST, tried.max_prompt - len(tried.prompt) + len(PLACEHOLDER))
+    return replace(wanted, max_length=min(room, wanted.max_length or room))
+
+
+def takes_what_a_flag_excludes(at: JobDestination, request: ImageRequest | VideoRequest) -> bool:
+    """Whether a prompt has `--no`, and its model a place for what that excludes."""
+    if " --no " not in request.prompt or request.negative_prompt:
+        return False
+    try:
+        at.upstream.fit(replace(request, prompt=PLACEHOLDER, negative_prompt="x"), at.model)
+    except InvalidRequest:
+        return False
+    return True
 
 
 def _joined(name: str) -> str:

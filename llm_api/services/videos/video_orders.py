@@ -10,7 +10,12 @@ from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.videos import VideoRequest
 from llm_api.services.jobs.document import VIDEO
 from llm_api.services.jobs.job_models import JobDestination, JobModels
-from llm_api.services.jobs.job_rewriter import JobRewriter
+from llm_api.services.jobs.job_rewriter import (
+    PLACEHOLDER,
+    JobRewriter,
+    takes_what_a_flag_excludes,
+    with_room,
+)
 from llm_api.services.jobs.order import Order, others_of
 from llm_api.services.videos.video_document import VideoDocument
 from llm_api.upstream.media.video_client import VideoClient
@@ -45,7 +50,8 @@ class VideoOrders:
         notices: tuple[Notice, ...] = ()
         if optimize is not None and request.prompt:
             # What the model does not take is refused before anybody is paid for a rewrite.
-            at.upstream.fit(replace(request, prompt="x"), at.model)
+            tried = at.upstream.fit(replace(request, prompt=PLACEHOLDER), at.model)
+            optimize = with_room(optimize, tried)
             request, notices, report = self._rewritten(request, caller, optimize, at)
         return Order(
             VIDEO,
@@ -63,9 +69,13 @@ class VideoOrders:
         self, request: VideoRequest, caller: Caller, optimize: PromptRequest, at: JobDestination
     ) -> tuple[VideoRequest, tuple[Notice, ...], CallReport]:
         target = self._rewriter.target_of(at.model, _TYPE)
-        result = self._rewriter.rewritten(
-            replace(optimize, type=_TYPE, target_model=target), caller
+        wanted = replace(
+            optimize,
+            type=_TYPE,
+            target_model=target,
+            include_negative_prompt=takes_what_a_flag_excludes(at, request),
         )
+        result = self._rewriter.rewritten(wanted, caller)
         prompt = result.answer
         notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
         rewritten = replace(

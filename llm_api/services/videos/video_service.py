@@ -16,6 +16,7 @@ from llm_api.errors import InvalidRequest
 from llm_api.services.jobs.document import VIDEO
 from llm_api.services.jobs.inputs import ImageInputs, InputTools
 from llm_api.services.jobs.job import JobPreview
+from llm_api.services.jobs.job_rewriter import PLACEHOLDER
 from llm_api.services.jobs.job_service import JobService
 from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.jobs.order import Order
@@ -111,7 +112,7 @@ class VideoService(JobService[VideoRequest, VideoJob]):
             return self._orders.order(request, caller, optimize)
         if optimize is not None:
             # What costs too much is refused before anybody is paid for a rewrite.
-            self._affordable(self._orders.order(replace(request, prompt="x"), caller, None))
+            self._affordable(self._orders.order(replace(request, prompt=PLACEHOLDER), caller, None))
         return self._affordable(self._orders.order(request, caller, optimize))
 
     def _affordable(self, order: Order[VideoRequest]) -> Order[VideoRequest]:

@@ -41,6 +41,7 @@ def fitted(request: ImageRequest, model: ImageModel, name: str) -> FittedRequest
         references=request.references,
         mask=request.mask,
         is_edit=is_edit,
+        max_prompt=model.max_prompt,
         convert_to=convert_to,
         seconds=model.seconds,
         notices=(*notices, *size_notices, *field_notices),

@@ -58,6 +58,7 @@ def fitted_video(request: VideoRequest, model: VideoModel, name: str) -> FittedR
         if request.is_optimized
         else model.constants,
         references=request.pictures,
+        max_prompt=model.max_prompt,
         seconds=model.seconds,
         longest=_longest(request, model, seconds),
         tokens_per_pixel=model.tokens_per_pixel,
