@@ -145,8 +145,9 @@ class PartRun:
                 self._end(_cancelled())
                 return False
             if not claimed.remaining:
-                self._job.cancel(self._part.vendor_id or "")
-                self._end(_too_late().replaced(may_have_charged=True))
+                # One that its vendor has not begun with costs nothing.
+                is_cancelled = self._job.cancel(self._part.vendor_id or "")
+                self._end(_too_late().replaced(may_have_charged=not is_cancelled))
                 return False
             left = ends_at - time.monotonic()
             if left <= 0:

@@ -52,9 +52,9 @@ def has_file(value: Any) -> bool:
 
 
 def unknown_file(name: str, names: str) -> InvalidRequest:
-    """Make the error for a file under a name that has none; `names` are those that have."""
+    """Make the error for a picture under a name of none; `names` are those of pictures."""
     return InvalidRequest.of_field(
         made_printable(name[:64]),
-        f"must not be a file: pictures are named {names}.",
+        f"must be no picture: those are named {names}.",
         reason="unknown_field",
     )

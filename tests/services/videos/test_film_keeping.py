@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain.making import VendorFile
-from llm_api.domain.tasks import Task, TaskState
+from llm_api.domain.tasks import CancelState, Task, TaskState
 from llm_api.errors import ApiError, Gone, UpstreamFault
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.services.jobs.document import KnownError
@@ -183,8 +183,10 @@ def test_a_picture_that_cannot_be_kept_costs_no_film(
     assert job.film.beside == {}
 
 
-def left_behind(shop: FilmShop, state: str, request: Any = FILM, **changes: Any) -> Task:
-    """Store the task of a worker that was killed."""
+def left_behind(
+    shop: FilmShop, state: str, request: Any = FILM, *, is_late: bool = False, **changes: Any
+) -> Task:
+    """Store the task of a worker that was killed; one that is late has no time left."""
     order = shop.service._orders.order(request, asker(), None)
     now = shop.accounts_now()
     task = order.task(VIDEO_ID, asker(), now, keep=timedelta(days=1), callback_url=None)
@@ -195,6 +197,7 @@ def left_behind(shop: FilmShop, state: str, request: Any = FILM, **changes: Any)
         document=document.to_json(),
         claimed_by="dead",
         claimed_until=now - timedelta(seconds=1),
+        deadline_at=now - timedelta(seconds=1) if is_late else task.deadline_at,
     )
     shop.tasks.add(task)
     return task
@@ -215,6 +218,22 @@ def test_a_task_of_a_vendor_is_looked_at_by_who_takes_it_over(
     job = taken_over(shop)
 
     assert (job.state, vendor.polled, vendor.parts) == (TaskState.SUCCEEDED, ["v1"], [])
+
+
+@each(("word", "may_cost"), [(CancelState.CANCELLED, False), (CancelState.TOO_LATE, True)])
+def test_a_film_that_is_late_costs_nothing_where_its_vendor_has_cancelled_it(
+    tmp_path_factory: pytest.TempPathFactory, word: CancelState, may_cost: object
+) -> None:
+    vendor = ScriptedFilms()
+    vendor.cancel_state = word
+    with film_shop(tmp_path_factory.mktemp("shop"), vendor) as shop:
+        left_behind(shop, "submitted", vendor_id="v1", is_late=True)
+
+        job = taken_over(shop)
+
+    assert (job.state, vendor.polled) == (TaskState.EXPIRED, [])
+    assert job.error is not None
+    assert (job.error.reason, job.error.may_have_charged) == ("upstream_timeout", may_cost)
 
 
 def test_a_request_whose_answer_was_lost_is_never_sent_again(

@@ -110,6 +110,27 @@ def test_a_wrong_field_is_refused_by_the_name_that_it_has_here(
     assert cinema.sent == []
 
 
+@each(
+    ("name", "value"),
+    [
+        ("image", PNG),
+        ("image", "https://example.com/a.png"),
+        ("images", [PNG]),
+        ("image_url", {"url": PNG}),
+        ("start_image", PNG),
+        ("frames", ["x", PNG]),
+    ],
+)
+def test_a_picture_under_another_name_is_refused_and_not_lost(
+    cinema: Cinema, name: str, value: Any
+) -> None:
+    error = cinema.create(**{name: value}).get_json()["error"]
+
+    assert (error["code"], error["param"]) == ("unknown_field", name)
+    assert "input_reference" in error["message"]
+    assert cinema.sent == []
+
+
 def test_a_file_under_another_name_is_refused_and_not_lost(cinema: Cinema) -> None:
     answer = cinema.create_by_form(image=file())
 

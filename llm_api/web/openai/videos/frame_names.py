@@ -17,6 +17,8 @@ from llm_api.web.request.body import StrictParser
 REFERENCE = "input_reference"
 _NAMES = f"{REFERENCE}, last_frame or reference_images[]"
 _NAME = re.compile(rf"({REFERENCE}|{FIRST_FRAME}|last_frame)(?:\[(?:image_url|url|file_id|)\])?")
+# Of other services' pictures: without them it would be another film.
+_OTHER_NAMES = frozenset(["image", "images", "image_url", "image[]", "first_frame_image", "mask"])
 _LIST = re.compile(r"(reference_(?:images|videos|audios))(?:\[[0-9]{0,3}\])?")
 
 
@@ -31,11 +33,17 @@ def _with_frames(incoming: Request) -> dict[str, Any]:
         elif value is not None and (match := _LIST.fullmatch(name)):
             items = value if isinstance(value, list) else [value]
             document[match[1]] = [*document.get(match[1], ()), *map(_held, items)]
-        elif has_file(value):
+        elif value is not None and (name in _OTHER_NAMES or has_file(value) or _is_shown(value)):
             raise unknown_file(name, _NAMES)
         else:
             document[name] = value
     return with_options(document)
+
+
+def _is_shown(value: Any) -> bool:
+    """Whether a value is a picture as a data URI, or has one in a list."""
+    items = value if isinstance(value, list) else [value]
+    return any(isinstance(one, str) and one.startswith("data:image/") for one in items)
 
 
 def _held(value: Any) -> Any:
