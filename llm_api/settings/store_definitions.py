@@ -14,7 +14,7 @@ STORES_SECTION = Section(
             "INSTANCE_DIR",
             types.FOLDER,
             "The folder into which the service writes: a SQLite database, the spool of usage"
-            " rows, pictures, lists of models.",
+            " rows, pictures, films, lists of models.",
             "An absolute path, or one below the project's folder. It must be on a local disk"
             " that outlives restarts; nothing is written elsewhere, so that all else may be"
             " read-only.",
