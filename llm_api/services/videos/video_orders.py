@@ -37,6 +37,10 @@ class VideoOrders:
         at = self._models.route(model, key)
         return cast("VideoClient", at.upstream).traits_of(at.model)
 
+    def target_of(self, model: str, key: ApiKey | None) -> str:
+        """Return the target of rewrites for a model, by the name that callers use."""
+        return self._rewriter.target_of(self._models.route(model, key).model, _TYPE)
+
     def order(
         self, request: VideoRequest, caller: Caller, optimize: PromptRequest | None
     ) -> Order[VideoRequest]:

@@ -59,6 +59,10 @@ class VideoService(JobService[VideoRequest, VideoJob]):
         """Return what a model takes; raises NotFound, or Forbidden where it is not for the key."""
         return self._orders.traits_of(model, key)
 
+    def target_of(self, model: str, key: ApiKey | None) -> str:
+        """Return the target of rewrites for a model; raises as `traits_of` does."""
+        return self._orders.target_of(model, key)
+
     def preview(
         self, request: VideoRequest, caller: Caller, *, optimize: PromptRequest | None = None
     ) -> JobPreview:

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from llm_api.upstream.media.video_profiles import VideoModel
 
 
-def film_offer(name: str, model: VideoModel) -> Mapping[str, object]:
+def film_offer(name: str, model: VideoModel, target: str) -> Mapping[str, object]:
     """Return what the form for a model has, as JSON takes it.
 
     Args:
         name: of the model, as callers use it.
         model: what it takes.
+        target: for whom its prompts are rewritten.
     """
     return {
         "name": name,
+        "target": target,
         "seconds": list(model.durations or range(model.min_seconds, model.max_seconds + 1)),
         "usual_seconds": model.default_seconds,
         "can_choose_seconds": model.can_choose_seconds,

@@ -51,5 +51,6 @@ def _film_models(key: ApiKey | None) -> Sequence[Offer]:
         except ApiError:  # its vendor's profile does not know it: no request could be written
             continue
         if traits.has_first_frame or not traits.needs_picture:
-            offers.append(film_offer(model.id, traits))
+            target = services().videos.target_of(model.id, key)
+            offers.append(film_offer(model.id, traits, target))
     return offers

@@ -18,6 +18,7 @@ FORM = {
     "resolution": "720p",
     "ratio": "16:9",
     "audio": False,
+    "retriesSilent": True,
     "isFixed": False,
     "keepsLast": False,
 }
@@ -36,7 +37,7 @@ LINK = "/api/v1/files/file_1"
 
 def offer(**traits: Any) -> dict[str, Any]:
     """Return what the page is told of a model."""
-    return dict(film_offer("m", VideoModel("m", "ark", "ark", **traits)))
+    return dict(film_offer("m", VideoModel("m", "ark", "ark", **traits), "seedance"))
 
 
 @each(
@@ -55,7 +56,7 @@ def offer(**traits: Any) -> dict[str, Any]:
                 "return_last_frame": True,
             },
         ),
-        ({"audio": "asked"}, {"audio": True}, {"audio": True}),
+        ({"audio": "asked"}, {"audio": True}, {"audio": True, "retry_without_audio": True}),
         ({"audio": "never"}, {"audio": True}, {}),
         ({}, {"seconds": "auto", "ratio": "auto"}, {"duration": "auto", "aspect_ratio": "auto"}),
         (
@@ -143,3 +144,59 @@ def test_the_steps_of_a_film(
     (found,) = called("film_order.js", "filmSteps", [order, task and {"status": task}])
 
     assert {one["name"]: one["state"] for one in found} == steps
+
+
+BOARD = {"script": "Mara walks.", "cast": "", "total": "12", "shots": ""}
+
+
+@each(
+    ("board", "traits", "differs"),
+    [
+        ({}, {}, {"min_shot_seconds": 1, "max_shot_seconds": 60}),
+        ({}, {"durations": (5, 10)}, {"min_shot_seconds": 5, "max_shot_seconds": 10}),
+        (
+            {"cast": " Mara: in a coat: yellow \n\n玛拉：穿雨衣", "shots": "3"},
+            {"durations": (5,)},
+            {
+                "cast": [
+                    {"name": "Mara", "description": "in a coat: yellow"},
+                    {"name": "玛拉", "description": "穿雨衣"},
+                ],
+                "shots": 3,
+                "min_shot_seconds": 5,
+                "max_shot_seconds": 5,
+            },
+        ),
+    ],
+)
+def test_a_script_becomes_a_request_for_shots_that_the_model_makes(
+    board: dict[str, Any], traits: dict[str, Any], differs: dict[str, Any]
+) -> None:
+    (found,) = called("shot_order.js", "planOf", [BOARD | board, offer(**traits)])
+
+    asked = {"type": "storyboard", "prompt": "Mara walks.", "target_model": "seedance"}
+    assert found == asked | {"total_seconds": 12} | differs
+
+
+@each(
+    ("links", "differs"),
+    [
+        ({"first": None, "keepsLast": False}, {"aspect_ratio": "16:9"}),
+        (
+            {"first": LINK, "keepsLast": True},
+            {"first_frame": LINK, "return_last_frame": True},
+        ),
+    ],
+)
+def test_a_shot_becomes_a_film_as_it_was_written(
+    links: dict[str, Any], differs: dict[str, Any]
+) -> None:
+    shot = {"prompt": "Mara walks.", "negative": "rain", "seconds": 4}
+    model = offer(has_first_frame=True, sends=EVERYTHING)
+
+    (found,) = called(
+        "shot_order.js", "shotOrder", [FORM | {"optimizes": True}, model, shot, links]
+    )
+
+    asked = {"prompt": "Mara walks.", "negative_prompt": "rain", "duration": 4, "model": "m"}
+    assert found == asked | {"resolution": "720p", "wait_ms": 0} | differs

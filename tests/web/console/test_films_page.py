@@ -210,6 +210,34 @@ def test_what_would_be_sent_is_shown_without_making_anything(
     assert len(vendor.creates) == made
 
 
+def test_a_script_becomes_shots_and_each_a_film(watched: Watched, vendor: FilmVendor) -> None:
+    page, made = watched.page, len(vendor.creates)
+    watched.may_answer.add(404)  # a usage row is looked for before it is written
+    vendor.studio.polls_needed = 0
+    page.get_by_text("A storyboard").click()
+    page.get_by_role("button", name="On the pier").click()
+    page.get_by_role("button", name="Make the shots").click()
+    expect(page.locator("#shots")).to_be_focused(timeout=TIMEOUT_MS)
+    rows = page.locator(".board tbody tr")
+    seconds = rows.locator("td:nth-of-type(1)").all_inner_texts()
+    assert sum(int(text.removesuffix(" s")) for text in seconds) == 12
+
+    page.get_by_label("Each begins with the last picture").check()
+    page.get_by_role("button", name="Make all that are missing").click()
+    expect(page.get_by_role("button", name="Play shot")).to_have_count(len(seconds), timeout=30_000)
+
+    sent = [one.json for one in vendor.creates[made:]]
+    assert [f"{one['duration']} s" for one in sent] == seconds
+    roles = [[part.get("role") for part in one["content"]] for one in sent]
+    assert roles == [[None], *[[None, "first_frame"]] * (len(seconds) - 1)]
+    assert all("yellow raincoat" in json.dumps(one) for one in sent[:2])
+    assert watched.overflow() <= 0
+    assert watched.barriers() == []
+    page.reload(wait_until="networkidle")
+    page.get_by_role("button", name="Play shot 1").click()
+    expect(page.locator("#result")).to_be_focused()
+
+
 def test_what_a_filter_refuses_is_an_error_with_its_words(
     watched: Watched, vendor: FilmVendor
 ) -> None:
@@ -217,7 +245,9 @@ def test_what_a_filter_refuses_is_an_error_with_its_words(
     vendor.says("failed", error=error)
     begin(watched.page)
 
-    expect(watched.page.locator(".error")).to_be_visible(timeout=TIMEOUT_MS)
+    error_box = watched.page.locator(".error")
+    expect(error_box).to_contain_text("Try again, with another prompt.", timeout=TIMEOUT_MS)
+    expect(error_box).to_contain_text("Request req_")
     assert watched.page.locator("video").count() == 0
 
 

@@ -18,7 +18,7 @@ export function callState() {
     },
     /** Moves the focus to a heading that is about to be there, of an `x-if`. */
     focusSoon(id) {
-      this.$nextTick(() => document.getElementById(id).focus());
+      this.$nextTick(() => document.getElementById(id)?.focus());
     },
     /** Runs work, which gets a signal, and shows how it ends; one at a time. */
     async run(status, work) {

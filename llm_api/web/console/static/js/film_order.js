@@ -49,6 +49,7 @@ export function orderOf(form, model, { first, last }) {
   const prompt = form.prompt.trim() ? form.prompt : null;
   const rewrites = form.optimizes && prompt !== null;
   const style = form.style.trim();
+  const hasSound = model.audio === "asked" && form.audio;
   return given({
     prompt,
     model: form.model,
@@ -59,7 +60,8 @@ export function orderOf(form, model, { first, last }) {
     aspect_ratio: form.ratio,
     first_frame: first,
     last_frame: last,
-    audio: (model.audio === "asked" && form.audio) || null,
+    audio: hasSound || null,
+    retry_without_audio: (hasSound && form.retriesSilent) || null,
     seed: takes("seed", numberIn(form.seed)),
     negative_prompt: takes("negative_prompt", form.negative.trim()),
     camera_fixed: takes("camera_fixed", form.isFixed || null),

@@ -9,6 +9,7 @@ import { makingState, nowInSeconds } from "./making_state.js";
 import { costText } from "./making_views.js";
 import { startPage } from "./page.js";
 import { pictureDrops } from "./picture_drops.js";
+import { storyboard } from "./storyboard.js";
 import { t } from "./texts.js";
 
 const MODELS = JSON.parse(document.getElementById("offer").textContent);
@@ -22,7 +23,8 @@ function films() {
     ...drops,
     form: {
       ...{ prompt: "", model: MODELS[0].name, optimizes: true, style: "", negative: "", seed: "" },
-      ...{ seconds: "", resolution: "", ratio: "", audio: false, isFixed: false, keepsLast: false },
+      ...{ seconds: "", resolution: "", ratio: "", audio: false, retriesSilent: false },
+      ...{ isFixed: false, keepsLast: false },
     },
     view: null,
     percent: null,
@@ -127,4 +129,4 @@ function films() {
   };
 }
 
-startPage({ films, codeTabs });
+startPage({ films, storyboard, codeTabs });

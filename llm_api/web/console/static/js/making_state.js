@@ -5,7 +5,7 @@ import { callState } from "./call_state.js";
 import { followed } from "./followed_task.js";
 import { taskKeeper } from "./kept_task.js";
 import { historyOf } from "./made_history.js";
-import { previewOf } from "./making_views.js";
+import { adviceOn, previewOf } from "./making_views.js";
 import { t } from "./texts.js";
 
 const STEP_SIGNS = { waiting: "○", working: "◐", done: "✓", failed: "✗" };
@@ -40,15 +40,17 @@ export function makingState(name, path) {
     previewSent: null,
     history: history.kept(nowInSeconds()),
 
-    /** Sends an order, and follows its task to its end. */
-    make(order) {
-      this.run(t("making.working"), async (signal) => {
+    /** Sends an order, follows its task, and returns that at its end; null where something failed. */
+    async make(order) {
+      let made = null;
+      await this.run(t("making.working"), async (signal) => {
         this.begin(order, requestOf("POST", path, order));
         const { value, facts } = await call("POST", path, order, { signal });
         const task = value.poll_url ? value : endedTask(value);
         if (task.poll_url) keeper.keep(task, order, facts);
-        await this.followOn(order, task, facts, signal);
+        made = await this.followOn(order, task, facts, signal);
       });
+      return made;
     },
     /** Takes up the task that was under way when the page was left. */
     resume() {
@@ -88,6 +90,7 @@ export function makingState(name, path) {
       const task = await followed(first, { call, sleep, signal, onTask });
       if (task.poll_url) keeper.drop(task.poll_url);
       this.end(task, facts);
+      return task;
     },
     end(task, facts) {
       this.progress = "";
@@ -97,7 +100,8 @@ export function makingState(name, path) {
         this.showMade(task, { ...facts, ms });
       }
       if (task.error && task.status !== "cancelled") {
-        this.failure = { message: task.error.message, lines: [], id: "" };
+        const id = facts.requestId ? t("script.error_id", { id: facts.requestId }) : "";
+        this.failure = { message: task.error.message, lines: adviceOn(task.error), id };
         this.status = "";
       } else if (!task.result) {
         this.status = t(`${name}.task_${task.status}`);
