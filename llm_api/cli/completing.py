@@ -39,9 +39,17 @@ def complete_names(settings: Settings, path: str) -> _Complete:
 
     `path` is `/api/v1/keys` or `/api/v1/groups`.
     """
+    return _complete_listed(settings, path, path.rpartition("/")[2], "name")
 
+
+def complete_films(settings: Settings) -> _Complete:
+    """Return what completes the id of one of the latest films of the service that is named."""
+    return _complete_listed(settings, "/api/v1/videos?limit=100", "data", "id")
+
+
+def _complete_listed(settings: Settings, path: str, listed: str, name: str) -> _Complete:
     def complete(context: click.Context, _: click.Parameter, beginning: str) -> list[str]:
-        return _beginning_with(beginning, lambda: _names(settings, context, path))
+        return _beginning_with(beginning, lambda: _listed(settings, context, path, listed, name))
 
     return complete
 
@@ -60,13 +68,15 @@ def _models(settings: Settings, context: click.Context) -> Sequence[str]:
     return [*filter(None, (plan.model for plan in plans)), *_tables(settings, "models")]
 
 
-def _names(settings: Settings, context: click.Context, path: str) -> Sequence[str]:
+def _listed(
+    settings: Settings, context: click.Context, path: str, listed: str, name: str
+) -> Sequence[str]:
     """Return names; the database of this machine is not opened for them: that takes a second."""
     target = _target(settings, context)
     if target is None:
         return []
     with target.client() as client:
-        return [one["name"] for one in client.get(path)[path.rpartition("/")[2]]]
+        return [one[name] for one in client.get(path)[listed]]
 
 
 def _target(settings: Settings, context: click.Context) -> Target | None:

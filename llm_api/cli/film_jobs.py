@@ -147,7 +147,6 @@ FILMS = JobKind(
     types=_TYPES,
     several="",
     wait=1_800.0,
-    look=10.0,
     write=_write,
     lines=_lines,
 )

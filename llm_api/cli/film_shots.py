@@ -66,11 +66,8 @@ class _Filming:
         self._wait = wait
 
     def at_once(self, shots: Sequence[_Shot]) -> list[_Shot]:
-        """Order all films, up to one that is refused, and then wait for them."""
-        ordered: list[_Shot] = []
-        for shot in shots:
-            is_over = bool(ordered) and ordered[-1].task is None
-            ordered.append(shot if is_over else self._ordered(shot))
+        """Order all films, and then wait for them."""
+        ordered = [self._ordered(shot) for shot in shots]
         return [self._finished(shot) for shot in ordered]
 
     def connected(self, shots: Sequence[_Shot]) -> list[_Shot]:

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from llm_api.cli.calling.command import CommandGroup
+from llm_api.cli.calling.command import CommandGroup, Decorator
 from llm_api.cli.calling.exit_codes import json_text
 from llm_api.cli.calling.progress import Progress
 from llm_api.cli.calling.target import Target, service_options
+from llm_api.cli.completing import complete_films
 from llm_api.cli.film_jobs import FILMS, GENERATE, SECONDS, film_fields, film_options
 from llm_api.cli.film_shots import add_storyboard
 from llm_api.cli.jobs import add_cancel, add_show, finish, tell_order
@@ -32,10 +33,11 @@ def video_commands(settings: Settings) -> CommandGroup:
     group = CommandGroup("videos", help="Have films made, and look after them.")
     _add_generate(group, settings)
     add_storyboard(group, settings)
-    add_show(FILMS, group, settings, "videos show video_5f0c2b9e7a4d41d6 --out kite.mp4")
+    job = click.argument("job", shell_complete=complete_films(settings))
+    add_show(FILMS, group, settings, "videos show video_5f0c2b9e7a4d41d6 --out kite.mp4", job)
     _add_list(group, settings)
-    add_cancel(FILMS, group, settings, "videos cancel video_5f0c2b9e7a4d41d6")
-    _add_delete(group, settings)
+    add_cancel(FILMS, group, settings, "videos cancel video_5f0c2b9e7a4d41d6", job)
+    _add_delete(group, settings, job)
     return group
 
 
@@ -89,9 +91,9 @@ def _add_list(group: CommandGroup, settings: Settings) -> None:
             click.echo(f"Earlier films: --after {page['last_id']}", err=True)
 
 
-def _add_delete(group: CommandGroup, settings: Settings) -> None:
+def _add_delete(group: CommandGroup, settings: Settings, argument: Decorator) -> None:
     @group.command("delete", examples=("videos delete video_5f0c2b9e7a4d41d6 --yes",))
-    @click.argument("job")
+    @argument
     @click.option("--yes", is_flag=True, help="Do not ask.")
     @service_options(settings)
     def delete(job: str, target: Target, *, yes: bool, as_json: bool) -> None:

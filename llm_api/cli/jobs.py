@@ -23,6 +23,10 @@ from llm_api.cli.new_files import OutFile
 from llm_api.settings.settings import Settings
 
 UNDER_WAY = frozenset({"queued", "running"})
+_LOOK_S = 2.0  # between two looks at a job, unless the service says later
+
+
+job_argument = click.argument("job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,6 @@ class JobKind:
         types: media types of their files, by the endings of names.
         several: what `--out` says of several files; empty where a job has one.
         wait: seconds that are waited for a job where nothing is said.
-        look: seconds between two looks at a job.
         write: writes the files of a result; returns the exit code and the files, and raises
             CommandFailed.
         lines: writes a job for people.
@@ -46,7 +49,6 @@ class JobKind:
     types: Mapping[str, str]
     several: str
     wait: float
-    look: float
     write: Callable[[ApiClient, Mapping[str, Any], OutFile], tuple[int, list[Path]]]
     lines: Callable[[Mapping[str, Any]], str]
 
@@ -80,11 +82,17 @@ def waiting_options(kind: JobKind) -> Decorator:
     )
 
 
-def add_show(kind: JobKind, group: CommandGroup, settings: Settings, example: str) -> None:
+def add_show(
+    kind: JobKind,
+    group: CommandGroup,
+    settings: Settings,
+    example: str,
+    argument: Decorator = job_argument,
+) -> None:
     """Add the command `show` to a group."""
 
     @group.command("show", examples=(example,))
-    @click.argument("job")
+    @argument
     @out_option(kind, is_required=False)
     @waiting_options(kind)
     @service_options(settings)
@@ -105,11 +113,17 @@ def add_show(kind: JobKind, group: CommandGroup, settings: Settings, example: st
             finish(kind, client, client.get(kind.place(job)), files, wait, as_json=as_json)
 
 
-def add_cancel(kind: JobKind, group: CommandGroup, settings: Settings, example: str) -> None:
+def add_cancel(
+    kind: JobKind,
+    group: CommandGroup,
+    settings: Settings,
+    example: str,
+    argument: Decorator = job_argument,
+) -> None:
     """Add the command `cancel` to a group."""
 
     @group.command("cancel", examples=(example,))
-    @click.argument("job")
+    @argument
     @service_options(settings)
     def cancel(job: str, target: Target, *, as_json: bool) -> None:
         """Cancel a JOB, as far as its vendor can."""
@@ -152,14 +166,15 @@ def ended(
 ) -> Mapping[str, Any]:
     """Return a task at its end, or when `wait` seconds are over."""
     began_at = time.monotonic()
-    with Progress(_state(task)) as progress:
+    with Progress(state_of(task)) as progress:
         while task["status"] in UNDER_WAY:
             left = began_at + wait - time.monotonic()
             if left <= 0:
                 break
-            wait_ms = str(round(min(left, kind.look) * 1_000) or 1)
+            look = max(_LOOK_S, (task["poll_after_ms"] or 0) / 1_000)
+            wait_ms = str(round(min(left, look) * 1_000) or 1)
             task = client.get(kind.place(task["id"]), {"wait_ms": wait_ms})
-            progress.say(_state(task))
+            progress.say(state_of(task))
     seconds = time.monotonic() - began_at
     click.echo(f"{task['id']}: {task['status']}, {seconds:.0f} s", err=True)
     return task
@@ -194,6 +209,7 @@ def tell_late(kind: JobKind, task: Mapping[str, Any]) -> None:
     click.echo(f"Not ready; `{kind.group} show {task['id']} --out FILE` waits for it.", err=True)
 
 
-def _state(task: Mapping[str, Any]) -> str:
+def state_of(task: Mapping[str, Any]) -> str:
+    """Return how far a job is, as it is shown meanwhile."""
     percent = task.get("progress")
     return f"{task['id']} is {task['status']}{'' if percent is None else f', {percent} %'}"

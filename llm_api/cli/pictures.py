@@ -157,7 +157,6 @@ _PICTURES = JobKind(
     types=PICTURE_TYPES,
     several=" Several pictures are numbered.",
     wait=600.0,
-    look=2.0,
     write=_write,
     lines=_lines,
 )
