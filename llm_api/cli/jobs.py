@@ -12,7 +12,9 @@ from llm_api.cli.calling.api_client import ApiClient, in_path
 from llm_api.cli.calling.command import CommandGroup, Decorator, with_options
 from llm_api.cli.calling.exit_codes import (
     FAILED,
+    RETRY_LATER,
     UNFINISHED,
+    UNREACHABLE,
     CommandFailed,
     failure_of,
     json_text,
@@ -24,6 +26,9 @@ from llm_api.settings.settings import Settings
 
 UNDER_WAY = frozenset({"queued", "running"})
 _LOOK_S = 2.0  # between two looks at a job, unless the service says later
+# How often a service is asked again that is away, such as for a restart: the job goes on meanwhile.
+_AGAIN = 30
+_PASSING = frozenset({RETRY_LATER, UNREACHABLE})
 
 
 job_argument = click.argument("job")
@@ -162,21 +167,48 @@ def finish(
 
 
 def ended(
-    kind: JobKind, client: ApiClient, task: Mapping[str, Any], wait: float
+    kind: JobKind,
+    client: ApiClient,
+    task: Mapping[str, Any],
+    wait: float,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Mapping[str, Any]:
-    """Return a task at its end, or when `wait` seconds are over."""
+    """Return a task at its end, or when `wait` seconds are over; raises CommandFailed.
+
+    `sleep` waits for a service that is away.
+    """
     began_at = time.monotonic()
     with Progress(state_of(task)) as progress:
         while task["status"] in UNDER_WAY:
             left = began_at + wait - time.monotonic()
             if left <= 0:
                 break
-            look = max(_LOOK_S, (task["poll_after_ms"] or 0) / 1_000)
-            wait_ms = str(round(min(left, look) * 1_000) or 1)
-            task = client.get(kind.place(task["id"]), {"wait_ms": wait_ms})
+            task = _looked_at(kind, client, task, left, sleep)
             progress.say(state_of(task))
     seconds = time.monotonic() - began_at
     click.echo(f"{task['id']}: {task['status']}, {seconds:.0f} s", err=True)
+    return task
+
+
+def _looked_at(
+    kind: JobKind,
+    client: ApiClient,
+    task: Mapping[str, Any],
+    left: float,
+    sleep: Callable[[float], None],
+) -> Mapping[str, Any]:
+    """Return a task as it is at its next change, or soon; `left` are the seconds at most."""
+    look = max(_LOOK_S, (task["poll_after_ms"] or 0) / 1_000)
+    wait_ms = str(round(min(left, look) * 1_000) or 1)
+    for again in range(min(_AGAIN, round(left / _LOOK_S)), -1, -1):
+        try:
+            task = client.get(kind.place(task["id"]), {"wait_ms": wait_ms})
+        except CommandFailed as failed:
+            if failed.exit_code not in _PASSING or not again:
+                raise
+            sleep(_LOOK_S)
+        else:
+            break
     return task
 
 

@@ -10,7 +10,6 @@ import pytest
 from click.testing import Result
 
 from llm_api.cli.film_jobs import FILMS
-from llm_api.cli.jobs import state_of
 from llm_api.cli.new_files import OutFile
 from tests.conftest import AppOf
 from tests.support.film_upstream import FilmVendor, write_quick_config
@@ -191,14 +190,6 @@ def test_a_film_that_is_late_is_named(films: Film, vendor: FilmVendor, folder: P
 
     assert (ran.exit_code, ran.stdout, written(folder)) == (3, "", [])
     assert "`videos show video_" in ran.stderr
-
-
-@each(
-    ("more", "said"),
-    [({"progress": 40}, "video_1 is running, 40 %"), ({"progress": None}, "video_1 is running")],
-)
-def test_progress_is_what_the_vendor_tells(more: dict[str, Any], said: str) -> None:
-    assert state_of({"id": "video_1", "status": "running", **more}) == said
 
 
 def test_each_shot_becomes_a_numbered_file(films: Film, vendor: FilmVendor, folder: Path) -> None:
