@@ -174,6 +174,33 @@ def test_two_pictures_are_compared_in_both_orders(
         assert "the order made a difference" in page.locator(".badge").inner_text()
 
 
+def test_pictures_are_ranked_and_one_that_was_taken_out_is_left_out(
+    browser: Chromium, seeing_service: Service, seeing: SeeingModel
+) -> None:
+    signs = [sign_that_says(words) for words in ("OPEN", "SALE", "OPEN ALL NIGHT", "STOP")]
+    # The one with the most words is the largest file.
+    seeing.judge = judge_that(
+        prefers=lambda pair: "first" if len(pair[0]) > len(pair[1]) else "second"
+    )
+    with browser.showing(seeing_service.url, LOOKS[0]) as watched:
+        page = watched.open(PATH)
+        page.get_by_label("Rank up to eight").check(force=True)
+        files = [file_of(sign, f"{number}.png") for number, sign in enumerate(signs, 1)]
+        page.set_input_files("input[type=file] >> nth=0", files)
+        expect(page.locator(".drop img")).to_have_count(4)
+        page.get_by_role("button", name="Remove").nth(1).click()
+        assert "6 calls of the judge" in page.locator(".work-text").inner_text()
+
+        judge(page)
+
+        assert page.locator(".winner").inner_text() == "Picture 3 is the best"
+        first = page.locator(".ranking li").first.inner_text()
+        assert first.split() == ["1", "Picture", "3", "3.png", "Pairs", "won:", "2", "of", "2"]
+        assert page.locator(".ranking li").count() == 3
+        assert watched.overflow() <= 0
+        assert watched.barriers() == []
+
+
 @each("look", [LOOKS[0], LOOKS[3], LOOKS[-2]])
 def test_a_verdict_is_well_in_every_look(
     look: Look, browser: Chromium, seeing_service: Service, seeing: SeeingModel

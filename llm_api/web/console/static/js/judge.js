@@ -1,51 +1,32 @@
-// Has a picture scored, or two compared.
+// Has a picture scored, two compared, or several ranked.
 
 import { call, requestOf } from "./api.js";
 import { callState } from "./call_state.js";
 import { codeTabs } from "./code_tabs.js";
 import { given, linesIn } from "./form_values.js";
+import { comparisonView, rankingView } from "./judge_views.js";
 import { startPage } from "./page.js";
 import { pictureDrops } from "./picture_drops.js";
 import { number, t } from "./texts.js";
 import { verdictView } from "./verdict_view.js";
 
 const PATH = "/api/v1/llm/score-image";
-const { files, state: drops } = pictureDrops([0, 1]);
+const PLACES = [0, 1, 2, 3, 4, 5, 6, 7]; // as many as a request ranks
+const { files, state: drops } = pictureDrops(PLACES);
 
-function bodyOf(form) {
-  const isPair = form.mode === "compare";
+function bodyOf(form, places) {
+  const isOne = form.mode === "score";
   return given({
-    image: isPair ? null : files[0],
-    images: isPair ? [files[0], files[1]] : null,
-    mode: isPair ? "compare" : null,
+    image: isOne ? files[0] : null,
+    images: isOne ? null : places.map((place) => files[place]),
+    mode: isOne ? null : form.mode,
     prompt: form.prompt.trim(),
-    checkpoints: isPair ? null : linesIn(form.checkpoints),
-    dimensions: isPair ? null : [...form.dimensions],
+    checkpoints: isOne ? linesIn(form.checkpoints) : null,
+    dimensions: isOne ? [...form.dimensions] : null,
     samples: form.samples === "1" ? null : Number(form.samples),
     language: form.language,
     detail: form.detail,
   });
-}
-
-function comparisonView(answer) {
-  const isTie = answer.winner === "tie";
-  const lines = [t("verdict.by_vision", { model: answer.model ?? "" })];
-  lines.push(
-    t("judge.votes", {
-      votes: answer.votes.map((vote) => (vote === "tie" ? t("judge.tie") : number(vote + 1))).join(", "),
-    }),
-  );
-  if (answer.confidence) {
-    const level = t(`verdict.confidence_${answer.confidence}`);
-    lines.push(t("verdict.confidence", { level, samples: number(answer.samples_used) }));
-  }
-  return {
-    winner: isTie ? t("judge.tie") : t("judge.wins", { number: answer.winner + 1 }),
-    look: answer.consistent ? "good" : "warn",
-    consistent: t(answer.consistent ? "judge.consistent" : "judge.inconsistent"),
-    lines: [...lines, ...answer.warnings],
-    summary: answer.summary ?? "",
-  };
 }
 
 function judge() {
@@ -60,33 +41,78 @@ function judge() {
     verdict: null,
     comparison: null,
 
-    get isPair() {
-      return this.form.mode === "compare";
+    get isOne() {
+      return this.form.mode === "score";
+    },
+    get isRanking() {
+      return this.form.mode === "rank";
+    },
+    /** The places that are looked at: all that are full, of those that the mode has. */
+    get places() {
+      const most = { score: 1, compare: 2, rank: PLACES.length }[this.form.mode];
+      return PLACES.slice(0, most).filter((place) => this.chosen[place] !== null);
     },
     get isReady() {
-      return this.chosen[0] !== null && (!this.isPair || this.chosen[1] !== null);
+      return this.places.length >= (this.isOne ? 1 : 2);
     },
     get pastedInto() {
-      return this.isPair && this.chosen[0] ? 1 : 0;
+      if (this.isRanking) return this.freePlaces()[0] ?? PLACES.length - 1;
+      return !this.isOne && this.chosen[0] ? 1 : 0;
+    },
+    get rankingCalls() {
+      const count = this.places.length;
+      if (!this.isRanking || count < 2) return "";
+      const calls = count * (count - 1) * Number(this.form.samples);
+      return t("judge.ranking_calls", { calls: number(calls) });
+    },
+    /** Whether a place is there: to rank, as many as are full and one more. */
+    isShown(place) {
+      if (this.isOne || place === 0) return place === 0;
+      const isNext = this.chosen[place - 1] !== null || this.chosen[place] !== null;
+      return place === 1 || (this.isRanking && isNext);
+    },
+    freePlaces() {
+      return PLACES.filter((place) => this.chosen[place] === null);
+    },
+    drop(event, place) {
+      this.over = null;
+      this.takeAll(event.dataTransfer.files, place);
+    },
+    choose(event, place) {
+      this.takeAll(event.target.files, place);
+      event.target.value = ""; // so that the same file can be chosen again
+    },
+    /** Puts the first file into a place, and to rank the others into free ones. */
+    takeAll(list, place) {
+      const [first, ...others] = list;
+      this.put(first ?? null, place);
+      if (!this.isRanking) return;
+      const free = this.freePlaces().filter((one) => one !== place);
+      others.slice(0, free.length).forEach((file, at) => this.put(file, free[at]));
     },
 
     submit() {
       if (!this.isReady) return;
-      const body = bodyOf(this.form);
+      const places = this.places;
+      const body = bodyOf(this.form, places);
+      const pictures = places.map((place) => ({ number: place + 1, ...this.chosen[place] }));
       this.run(t("judge.working"), async (signal) => {
         this.sent = Object.freeze(requestOf("POST", PATH, body));
         const { value, facts } = await call("POST", PATH, body, { signal });
-        this.show(value, facts);
+        this.show(value, facts, pictures);
       });
     },
-    show(answer, facts) {
+    show(answer, facts, pictures) {
       const { cost_micro: micro, currency } = answer.usage;
       const amount = number((micro ?? 0) / 1e6, { maximumFractionDigits: 6 });
       const cost = micro === null ? t("script.unpriced") : t("script.cost", { amount, currency: currency ?? "" });
+      const views = { verdict: null, comparison: null };
+      if (answer.ranking) views.comparison = rankingView(answer, pictures);
+      else if (answer.winner === undefined) views.verdict = verdictView(answer);
+      else views.comparison = comparisonView(answer);
       Object.assign(this, {
         answer,
-        verdict: answer.winner === undefined ? verdictView(answer) : null,
-        comparison: answer.winner === undefined ? null : comparisonView(answer),
+        ...views,
         facts: { ...facts, usage: answer.usage.prompt_tokens === null ? null : facts.usage, cost },
         status: t("judge.done"),
       });
