@@ -38,7 +38,7 @@ PAGES: Sequence[Page] = (
         "pictures",
         "/console/pictures",
         "pictures.html",
-        shares=("making", "verdict"),
+        shares=("drops", "making", "verdict"),
         offer=playground_offers.of_pictures,
     ),
     Page(

@@ -11,7 +11,8 @@ export function taskKeeper(name) {
   /** Keeps a task with its order; files of an order stay out, for a browser has little room. */
   function keep(task, order, facts) {
     const entries = Object.entries(order);
-    const plain = entries.filter(([, value]) => !(value instanceof AttachedFile));
+    const isFile = (value) => value instanceof AttachedFile;
+    const plain = entries.filter(([, value]) => ![value].flat().some(isFile));
     const kept = {
       pollUrl: task.poll_url,
       order: Object.fromEntries(plain),

@@ -5,13 +5,14 @@ import { given, linesIn, numberIn } from "./form_values.js";
 
 export const PATH = "/api/v1/images/generate";
 
-/** Returns the body of a request for pictures, of a form. */
-export function orderOf(form) {
+/** Returns the body of a request for pictures, of a form, and of files or links to edit. */
+export function orderOf(form, sources = []) {
   const checkpoints = linesIn(form.checkpoints);
   const judge = checkpoints.length ? { checkpoints } : true;
   const tries = Number(form.tries);
   return given({
     prompt: form.prompt,
+    images: sources,
     model: form.model,
     optimize_prompt: form.optimizes || null,
     optimize_options: form.optimizes && form.style.trim() ? { style: form.style.trim() } : null,

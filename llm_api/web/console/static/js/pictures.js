@@ -1,4 +1,4 @@
-// Makes pictures of a prompt, which may be rewritten first, and has them judged.
+// Makes pictures of a prompt, which may be rewritten first, or edits some, and has them judged.
 
 import { codeTabs } from "./code_tabs.js";
 import { handedOn } from "./handed_on.js";
@@ -6,16 +6,20 @@ import { makingState } from "./making_state.js";
 import { costText } from "./making_views.js";
 import { startPage } from "./page.js";
 import { PATH, orderOf, stepsOf } from "./picture_chain.js";
+import { pictureDrops } from "./picture_drops.js";
 import * as shown from "./picture_views.js";
 import { number, t } from "./texts.js";
 
 const SKETCH = "layout-sketch";
+const PLACES = [0, 1, 2]; // those that a rewrite of an edit is written by
+const { files, state: drops } = pictureDrops(PLACES);
 
 function pictures() {
   const models = Array.from(document.querySelectorAll("#model option"), (one) => one.value);
   let seen = {}; // of `stepsOf`
   return {
     ...makingState("pictures", PATH),
+    ...drops,
     form: {
       ...{ prompt: "", model: models[0], optimizes: true, judges: true, style: "", tries: "1" },
       ...{ n: "1", ratio: "", seed: "", negative: "", checkpoints: "" },
@@ -51,6 +55,28 @@ function pictures() {
     get pictureLook() {
       return this.views.length === 1 ? "single" : "";
     },
+    /** What is edited: the sketch takes no pictures. */
+    get sources() {
+      const places = this.isSketch ? [] : PLACES.filter((place) => this.chosen[place] !== null);
+      return places.map((place) => files[place]);
+    },
+    get pastedInto() {
+      return PLACES.find((place) => this.chosen[place] === null) ?? PLACES.at(-1);
+    },
+    /** Whether a place is there: as many as are full, and one more. */
+    isShown(place) {
+      const isNext = place === 0 || this.chosen[place - 1] !== null;
+      return isNext || this.chosen[place] !== null;
+    },
+    /** Puts a picture of this service into the first place, for the next prompt to change it. */
+    edit(url) {
+      PLACES.slice(1).forEach((place) => this.remove(place));
+      if (this.isSketch) this.form.model = models.find((name) => name !== SKETCH);
+      this.form.prompt = "";
+      this.putLink(url, 0);
+      document.getElementById("sources").open = true;
+      document.getElementById("prompt").focus();
+    },
     take(text) {
       this.form.prompt = text;
       this.form.optimizes = true;
@@ -58,10 +84,10 @@ function pictures() {
     },
 
     submit() {
-      if (this.form.prompt.trim()) this.make(orderOf(this.form));
+      if (this.form.prompt.trim()) this.make(orderOf(this.form, this.sources));
     },
     showPreview() {
-      this.showPreviewOf(orderOf(this.form));
+      this.showPreviewOf(orderOf(this.form, this.sources));
     },
     empty() {
       seen = {};
