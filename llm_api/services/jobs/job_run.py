@@ -8,6 +8,7 @@ from typing import Any
 
 from llm_api.domain.calls import Caller
 from llm_api.domain.making import (
+    FittedRequest,
     InputPicture,
     MakingFailure,
     VendorFile,
@@ -121,18 +122,19 @@ class JobRun:
         if found is None:
             return False
         request, notice = found
-        fitted = self.upstream.fit(request, document.fitted.model)
+        fitted = _fitted(self.upstream, request, document.fitted.model)
+        if fitted is None:
+            return False
+        self._begin_again(fitted, request=request, notices=(*document.notices, notice))
+        return True
+
+    def _begin_again(self, fitted: FittedRequest, **changes: Any) -> None:
+        """Have other parts to make; saved before anything is sent, so that it is sent once."""
         with self._changing:
             self.document = replace(
-                document,
-                request=request,
-                fitted=fitted,
-                parts=new_parts(fitted),
-                notices=(*document.notices, notice),
+                self.document, fitted=fitted, parts=new_parts(fitted), **changes
             )
-            # Before anything is sent: another process that goes on with it sends it once, too.
             self.claimed.save_patiently(self.document.to_json())
-        return True
 
     def _fall_back(self) -> bool:
         """Turn to the next model where nothing can have been charged; returns whether there is one.
@@ -150,23 +152,12 @@ class JobRun:
         first = document.failed_before or errors[0]
         for place, (name, model) in enumerate(document.others):
             upstream = self._models.at(name)
-            try:
-                fitted = upstream.fit(document.request, model) if upstream else None
-            except InvalidRequest:
-                continue
+            fitted = None if upstream is None else _fitted(upstream, document.request, model)
             if upstream is None or fitted is None:
                 continue
-            with self._changing:
-                self.upstream = upstream
-                self.document = replace(
-                    document,
-                    upstream=name,
-                    fitted=fitted,
-                    parts=new_parts(fitted),
-                    others=document.others[place + 1 :],
-                    failed_before=first,
-                )
-                self.claimed.save_patiently(self.document.to_json())
+            self.upstream = upstream
+            others = document.others[place + 1 :]
+            self._begin_again(fitted, upstream=name, others=others, failed_before=first)
             return True
         return False
 
@@ -274,6 +265,14 @@ class JobRun:
         if found.seed is None and seed is not None:
             found = replace(found, seed=seed + place)
         return self._keeper.keep(self.claimed, found, self.document)
+
+
+def _fitted(upstream: VendorUpstream[Any], request: Any, model: str) -> FittedRequest | None:
+    """Return a request in the terms of a model; None where that does not take it (any more)."""
+    try:
+        return upstream.fit(request, model)
+    except InvalidRequest:
+        return None
 
 
 def _nothing() -> None:

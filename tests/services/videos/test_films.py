@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from llm_api.domain.making import FittedRequest
 from llm_api.domain.tasks import CancelState, TaskState
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from tests.services.videos.film_shop import (
@@ -190,6 +191,22 @@ def test_it_is_not_left_out_twice(shop: FilmShop, vendor: ScriptedFilms) -> None
         shop.service.generate(LOUD, asker(), wait=10)
 
     assert len(vendor.parts) == 2
+
+
+def test_a_model_that_takes_no_silent_film_any_more_is_not_asked_again(tmp_path: Path) -> None:
+    class Loud(ScriptedFilms):
+        def fit(self, request: Any, model: str) -> FittedRequest:
+            if not request.audio:
+                raise InvalidRequest.of_field("audio", "must be true.", reason="not_supported")
+            return super().fit(request, model)
+
+    vendor = Loud()
+    vendor.polls.append(filtered())
+
+    with film_shop(tmp_path, vendor) as shop, pytest.raises(ContentFiltered):
+        shop.service.generate(LOUD, asker(), wait=10)
+
+    assert len(vendor.parts) == 1
 
 
 @each(
