@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from llm_api.domain.making import Size
+from llm_api.domain.video_sizes import usual_size
 from llm_api.settings.config_files import read_models
 from llm_api.settings.settings import PROJECT_ROOT, SettingsError
 from llm_api.settings.video_profiles import read_video_profiles
 from llm_api.upstream.media.links import LinkFailed, LinkPolicy, vetted_link
 from llm_api.upstream.media.vendor_models import VendorModel, choose_profile
-from llm_api.upstream.media.video_profiles import VideoModel, usual_size
+from llm_api.upstream.media.video_profiles import VideoModel
 from tests.support.tables import each
 
 PROFILES = read_video_profiles(PROJECT_ROOT)

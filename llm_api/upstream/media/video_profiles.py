@@ -1,20 +1,16 @@
 """What differs between models of films: data from `config/videos/`."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from llm_api.domain.making import Size
+from llm_api.domain.video_sizes import usual_size
 from llm_api.upstream.media.vendor_models import VendorModel, VendorProfile
 
 # Whether a model's films have sound: as they are asked, always, or never.
 ASKED, ALWAYS, NEVER = "asked", "always", "never"
-# The shorter side of 16:9, in pixels.
-_LINES = {"480p": 480, "720p": 720, "1080p": 1_080, "4k": 2_160}
 _USUAL_RESOLUTION, _USUAL_RATIO = "720p", "16:9"
-_MULTIPLE = 16
-_WIDE = 16 / 9
 
 
 @dataclass(frozen=True)
@@ -122,21 +118,6 @@ class VideoModel(VendorModel):
         """
         listed = self.sizes.get(resolution, {})
         return listed.get(ratio) or usual_size(resolution, ratio)
-
-
-def usual_size(resolution: str, ratio: str) -> Size:
-    """Return the size that a resolution has in an aspect ratio: the area of its 16:9."""
-    lines = _LINES[resolution]
-    wide, _, high = ratio.partition(":")
-    shape = int(wide) / int(high) if high else _WIDE
-    if shape == _WIDE:
-        return Size(round(lines * _WIDE), lines)
-    height = math.sqrt(lines * lines * _WIDE / shape)
-    return Size(_whole(height * shape), _whole(height))
-
-
-def _whole(side: float) -> int:
-    return round(side / _MULTIPLE) * _MULTIPLE
 
 
 VideoProfile = VendorProfile[VideoModel]

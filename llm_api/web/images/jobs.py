@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from flask import g
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller
 from llm_api.domain.loops import LoopPlan
+from llm_api.domain.prompts import PromptRequest
 from llm_api.errors import NotFound
 from llm_api.services.images import ImageInputs, ImageJob, JobPreview
 from llm_api.services.jobs.job import Job
@@ -40,10 +41,37 @@ _AnyT_co = TypeVar("_AnyT_co", bound=Job | LoopJob, covariant=True)
 
 
 class _Jobs(Protocol[_AnyT_co]):
-    """What knows jobs: the service of pictures, or that of loops."""
+    """What knows jobs: the service of pictures, of films, or of loops."""
 
     def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> _AnyT_co:
         """Return a job of a key, and wait at most `wait` seconds for its end."""
+
+
+class _Making(_Jobs[_AnyT_co], Protocol[_AnyT_co]):
+    """What makes them, too."""
+
+    @property
+    def generate(self) -> Callable[..., _AnyT_co]:
+        """Write a job down, and wait for its end; see JobService."""
+
+    def inputs(self, caller: Caller) -> ImageInputs:
+        """Return what keeps the pictures that come with a request."""
+
+
+class _Order(Protocol):
+    """What every order has, whatever it is for."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Of the usage row, beside those of the request's header."""
+
+    @property
+    def optimize(self) -> PromptRequest | None:
+        """How the prompt is to be rewritten first."""
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where the end of the job is announced."""
 
 
 def run_order(order: ImageOrder, wait: float) -> Making:
@@ -85,25 +113,43 @@ def run_loop(order: ImageOrder, plan: LoopPlan, wait: float) -> LoopJob:
 
     It waits at most `wait` seconds; raises ApiError.
     """
+    return made_job(services().loops, order, partial(with_pictures, order), wait, plan=plan)
+
+
+def made_job(
+    jobs: _Making[_AnyT],
+    order: _Order,
+    read: Callable[[ImageInputs], object],
+    wait: float,
+    **more: Any,
+) -> _AnyT:
+    """Have what an order wants made, or join the job of a request before; raises ApiError.
+
+    Args:
+        jobs: who makes it.
+        order: what is wanted.
+        read: reads its pictures, and returns the request with them; raises InvalidRequest.
+        wait: the most seconds to wait for its end.
+        more: what else `jobs` are told.
+    """
     repeats = Repeats.of_request(order.tags)
-    loops = services().loops
     wait = within_patience(wait, repeats.caller)
     if repeats.joined is not None:
-        return awaited_job(loops, repeats.joined, repeats.caller, wait)
-    inputs = loops.inputs(repeats.caller)
+        return awaited_job(jobs, repeats.joined, repeats.caller, wait)
+    inputs = jobs.inputs(repeats.caller)
     with repeats.given_up_on_error(), discarded_on_error(inputs):
-        request = with_pictures(order, inputs)
+        request = read(inputs)
     return repeats.make(
-        lambda note: loops.generate(
+        lambda note: jobs.generate(
             request,
             repeats.caller,
-            plan=plan,
             wait=wait,
             optimize=order.optimize,
             inputs=inputs,
             callback_url=order.callback_url,
             on_job=note,
             identity=repeats.identity,
+            **more,
         )
     )
 

@@ -27,6 +27,7 @@ MAX_SECONDS = 60
 MAX_SEED = 2**31 - 1
 MAX_COST_MICROS = 10**12
 MAX_FPS = 120
+MAX_LISTED, LISTED = 100, 20  # films of a page
 _MAX_IMAGES, _MAX_LINKS = 9, 3
 _LINK = "^https://[!-~]{1,2040}$"
 _SECONDS = f"a number of seconds from 1 to {MAX_SECONDS}, or auto"

@@ -1,6 +1,7 @@
 """What a caller has ordered of a film, before its pictures are read, and how it is run."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from llm_api.domain.making import InputPicture, Notice
 from llm_api.domain.prompts import PromptRequest
@@ -8,10 +9,9 @@ from llm_api.domain.videos import VideoRequest
 from llm_api.services.jobs.inputs import ImageInputs
 from llm_api.services.jobs.job import JobPreview
 from llm_api.services.videos import VideoJob
-from llm_api.web.images.jobs import awaited_job, discarded_on_error, within_patience
+from llm_api.web.images.jobs import made_job
 from llm_api.web.images.orders import Source
 from llm_api.web.images.picture_sources import MAX_ALL_BYTES, read_picture
-from llm_api.web.images.repeats import Repeats
 from llm_api.web.request.context import caller, services
 
 
@@ -45,26 +45,7 @@ def run_video_order(order: VideoOrder, wait: float) -> VideoJob:
 
     It waits at most `wait` seconds for its end.
     """
-    repeats = Repeats.of_request(order.tags)
-    videos = services().videos
-    wait = within_patience(wait, repeats.caller)
-    if repeats.joined is not None:
-        return awaited_job(videos, repeats.joined, repeats.caller, wait)
-    inputs = videos.inputs(repeats.caller)
-    with repeats.given_up_on_error(), discarded_on_error(inputs):
-        request = _with_pictures(order, inputs)
-    return repeats.make(
-        lambda note: videos.generate(
-            request,
-            repeats.caller,
-            wait=wait,
-            optimize=order.optimize,
-            inputs=inputs,
-            callback_url=order.callback_url,
-            on_job=note,
-            identity=repeats.identity,
-        )
-    )
+    return made_job(services().videos, order, partial(_with_pictures, order), wait)
 
 
 def show_video_order(order: VideoOrder) -> JobPreview:

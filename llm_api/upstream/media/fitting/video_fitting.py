@@ -1,11 +1,11 @@
 """Puts requests for films into the terms of a model, as `fitting` does with those for pictures."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from llm_api.domain.making import FittedRequest, Notice
+from llm_api.domain.video_sizes import nearest_ratio, shape_of
 from llm_api.domain.videos import (
     AUTO_RATIO,
     AUTO_SECONDS,
@@ -164,15 +164,9 @@ def _ratio(request: VideoRequest, model: VideoModel, resolution: str) -> _Fitted
     if not request.adapts or wanted == AUTO_RATIO:
         known = ", ".join(made)
         raise refused("aspect_ratio", f"must be one of {known} for this model in {resolution}.")
-    shape = _shape(wanted)
-    nearest = min(made, key=lambda one: abs(math.log(_shape(one) / shape)))
+    nearest = nearest_ratio(shape_of(wanted), made)
     message = f"The model makes {nearest} in place of {wanted}."
     return nearest, [Notice("aspect_ratio", "adapted", message)]
-
-
-def _shape(ratio: str) -> float:
-    wide, _, high = ratio.partition(":")
-    return int(wide) / int(high)
 
 
 def _fields(request: VideoRequest, model: VideoModel) -> tuple[dict[str, Any], list[Notice]]:

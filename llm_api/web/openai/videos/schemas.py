@@ -10,8 +10,8 @@ from marshmallow import ValidationError
 
 from llm_api.domain.making import Notice
 from llm_api.domain.safe_text import made_printable
+from llm_api.domain.video_sizes import usual_size
 from llm_api.domain.videos import RATIOS, RESOLUTIONS
-from llm_api.upstream.media.video_profiles import usual_size
 from llm_api.web.images.orders import (
     MAX_IMAGE_PROMPT_CHARS,
     OptimizeOptionsSchema,
@@ -26,8 +26,10 @@ from llm_api.web.query_fields import ArgumentsSchema, DecimalField
 from llm_api.web.schema_fields import VISIBLE, String, length, line, one_of, within
 from llm_api.web.smorest import StrictSchema
 from llm_api.web.videos.film_fields import (
+    LISTED,
     MAX_COST_MICROS,
     MAX_FPS,
+    MAX_LISTED,
     MAX_SEED,
     DurationField,
     links_field,
@@ -38,7 +40,6 @@ from llm_api.web.videos.film_fields import (
 )
 from llm_api.web.videos.film_orders import VideoOrder
 
-MAX_LISTED, LISTED = 100, 20
 VARIANTS = ("video", "thumbnail", "spritesheet")
 _UNKNOWN = "No video model has such a field."
 _MAX_NOTICES = 20

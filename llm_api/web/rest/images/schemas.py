@@ -6,7 +6,6 @@ import marshmallow as ma
 from marshmallow import ValidationError
 
 from llm_api.domain.images import ImageRequest, SizePolicy
-from llm_api.services.keys import formats
 from llm_api.web.images.jobs import MAX_WAIT_MS
 from llm_api.web.images.orders import (
     IS_TRUE,
@@ -21,9 +20,8 @@ from llm_api.web.images.orders import (
     user_hash,
 )
 from llm_api.web.images.picture_sources import MaskField, PictureField
-from llm_api.web.request.context import MAX_TAGS
 from llm_api.web.rest.images.loop_fields import JudgeField, UntilSchema, plan_of
-from llm_api.web.rest.key_schemas import FormattedField
+from llm_api.web.rest.images.order_fields import callback_field, tags_field, user_field
 from llm_api.web.rest.prompt_schemas import VISIBLE_PROMPT
 from llm_api.web.schema_fields import (
     Boolean,
@@ -135,22 +133,10 @@ class ImageRequestSchema(StrictSchema):
         metadata={"default": 300_000}
         | _about("After this time the answer is a 202 with the task; 0 is at once."),
     )
-    callback_url = line(
-        1,
-        2_048,
-        allow_none=True,
-        metadata=_about("Gets a signed message when the task ends.", pattern="^https?://[!-~]+$"),
-    )
+    callback_url = callback_field()
     preview = Boolean(allow_none=True, metadata=_about("Make nothing: show what would be sent."))
-    tags = ShortList(
-        FormattedField(formats.TAG),
-        at_most=MAX_TAGS,
-        allow_none=True,
-        metadata=_about("Of the usage row, beside those of `X-Usage-Tags`."),
-    )
-    user = line(
-        1, 512, allow_none=True, metadata=_about("Your end user; vendors get only a hash of it.")
-    )
+    tags = tags_field()
+    user = user_field()
 
     @ma.validates_schema
     def reject_what_does_not_fit(self, document: dict[str, Any], **_: Any) -> None:

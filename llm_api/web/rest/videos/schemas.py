@@ -6,7 +6,6 @@ import marshmallow as ma
 from marshmallow import ValidationError
 
 from llm_api.domain.videos import FIRST_FRAME, RATIOS, RESOLUTIONS
-from llm_api.services.keys import formats
 from llm_api.services.videos.video_job import STATUSES
 from llm_api.web.images.jobs import MAX_WAIT_MS
 from llm_api.web.images.orders import (
@@ -17,15 +16,13 @@ from llm_api.web.images.orders import (
 )
 from llm_api.web.images.picture_sources import PictureField
 from llm_api.web.query_fields import ArgumentsSchema, DecimalField
-from llm_api.web.request.context import MAX_TAGS
+from llm_api.web.rest.images.order_fields import callback_field, tags_field, user_field
 from llm_api.web.rest.images.task_arguments import WaitArgumentsSchema, wait_field
-from llm_api.web.rest.key_schemas import FormattedField
 from llm_api.web.rest.prompt_schemas import VISIBLE_PROMPT
 from llm_api.web.schema_fields import (
     Boolean,
     FieldProblem,
     Integer,
-    ShortList,
     String,
     length,
     line,
@@ -34,8 +31,10 @@ from llm_api.web.schema_fields import (
 )
 from llm_api.web.smorest import StrictSchema
 from llm_api.web.videos.film_fields import (
+    LISTED,
     MAX_COST_MICROS,
     MAX_FPS,
+    MAX_LISTED,
     MAX_SEED,
     DurationField,
     links_field,
@@ -47,7 +46,6 @@ from llm_api.web.videos.film_fields import (
 from llm_api.web.videos.film_orders import VideoOrder
 
 MAX_LOOK_MS = 60_000
-MAX_LISTED, LISTED = 100, 20
 _ID = "^video_[A-Za-z0-9_-]{8,64}$"
 
 
@@ -139,22 +137,10 @@ class VideoRequestSchema(StrictSchema):
         metadata={"default": 0}
         | _about("How long to wait for the film; after this time the answer is a 202."),
     )
-    callback_url = line(
-        1,
-        2_048,
-        allow_none=True,
-        metadata=_about("Gets a signed message when the task ends.", pattern="^https?://[!-~]+$"),
-    )
+    callback_url = callback_field()
     preview = _flag("Make nothing: show what would be sent.")
-    tags = ShortList(
-        FormattedField(formats.TAG),
-        at_most=MAX_TAGS,
-        allow_none=True,
-        metadata=_about("Of the usage row, beside those of `X-Usage-Tags`."),
-    )
-    user = line(
-        1, 512, allow_none=True, metadata=_about("Your end user; vendors get only a hash of it.")
-    )
+    tags = tags_field()
+    user = user_field()
 
     @ma.validates_schema
     def reject_what_does_not_fit(self, document: dict[str, Any], **_: Any) -> None:
