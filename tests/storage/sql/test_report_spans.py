@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from llm_api.domain.usage import UsageQuery
 from llm_api.storage.sql import migrate
@@ -37,4 +38,20 @@ def test_every_span_counts_its_hours(tmp_path: Path, ends: tuple[int, int]) -> N
         groups = store.report(UsageQuery(since, until, group_by))
 
         assert sum(group.calls for group in groups) == ends[1] - ends[0]
+    store.close()
+
+
+def test_times_are_read_of_the_span_alone(tmp_path: Path) -> None:
+    # Results are the same without: PostgreSQL then reads the times of all years.
+    url = f"sqlite:///{tmp_path / 'spans.db'}"
+    migrate.upgrade(url, REPOSITORY_ROOT)
+    engine, read = make_engine(url), list[str]()
+    event.listen(engine, "before_cursor_execute", lambda *told: read.append(told[2]))
+    store = SqlUsageStore(engine)
+
+    store.report(UsageQuery(START, START + timedelta(days=2), ("day",)))
+
+    [of_times] = [text for text in read if "usage_times" in text]
+    assert "usage_times.starts_at >= " in of_times
+    assert "usage_times.starts_at < " in of_times
     store.close()
