@@ -32,7 +32,7 @@ NO_FILM = f"video_{'0' * 32}"
 JSON_TYPE = {"Content-Type": "application/json"}
 GENERATE, KEYS, GROUPS = "/api/v1/images/generate", "/api/v1/keys", "/api/v1/groups"
 # tests/web/videos/test_documented_films.py has those that only films have, as they are under way.
-OF_FILMS = {"task_not_cancellable", "task_not_ready"}
+OF_FILMS = {"job_running", "task_not_cancellable", "task_not_ready"}
 # tests/web/test_documented_faults.py has those that models and vendors are to blame for.
 OF_UPSTREAMS = {
     *("circuit_open", "content_filtered", "context_length_exceeded", "description_unusable"),

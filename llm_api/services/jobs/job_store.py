@@ -25,6 +25,7 @@ JOBS_AWAY = Unavailable(
     reason="store_unavailable",
     retry_after=5,
 )
+JOB_RUNNING = InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
 _T = TypeVar("_T")
 _LOOK_S = 0.25  # for the end of a job in this process, and for its client
 _LOOK_FAR_S = 1.0  # for that of a job in another one
@@ -102,7 +103,7 @@ class JobStore:
             Unavailable: a store cannot be used at the moment.
         """
         if not task.state.has_ended:
-            raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
+            raise JOB_RUNNING.replaced()
         if (act := act_on_job(task, by, JOB_DELETE, self.now())) is not None:
             self.run(partial(self.record, act))
         self.purge_texts(task)

@@ -24,8 +24,8 @@ OF_THE_END: Mapping[str, Reply] = {
     "upstream_timeout": replies.api_error(504, "timeout"),
 }
 OF_ORDERS = {"not_supported": {"last_frame": PNG}, "invalid_image": {}}
-OF_CONTENT = {"task_not_ready", "range_not_satisfiable"}
-OWN = {"result_expired", "task_not_cancellable", *OF_THE_END, *OF_ORDERS, *OF_CONTENT}
+OF_RUNNING = {"task_not_cancellable", "task_not_ready", "job_running"}
+OWN = {"result_expired", "range_not_satisfiable", *OF_RUNNING, *OF_THE_END, *OF_ORDERS}
 # tests/web/test_documented_errors.py has these, of all routes alike.
 OF_ALL = {
     *("body_too_large", "internal_error", "invalid_api_key", "job_not_found"),
@@ -90,13 +90,14 @@ def test_a_film_whose_link_has_expired(cinema: Cinema, orders: Examples) -> None
 
 
 def test_a_film_that_is_under_way(cinema: Cinema, examples: Examples) -> None:
-    at = {"path": cinema.running()}
+    video_id = cinema.running()
 
     def ask(one: DocumentedError) -> Any:
-        return cinema.client.open(one.path.format(video_id=at["path"]), method=one.method)
+        asked = {"purge": "1"} if one.reason == "job_running" else {}
+        at = one.path.format(video_id=video_id)
+        return cinema.client.open(at, method=one.method, query_string=asked)
 
-    for reason in ("task_not_cancellable", "task_not_ready"):
-        assert differences(examples, reason, ask) == {}
+    assert [differences(examples, reason, ask) for reason in OF_RUNNING] == [{}] * 3
 
 
 def test_the_content_of_a_film_that_was_refused(cinema: Cinema, content: Examples) -> None:

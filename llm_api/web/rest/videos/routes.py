@@ -6,7 +6,7 @@ from flask import Response, g
 
 from llm_api.domain.videos import FIRST_FRAME
 from llm_api.errors import InvalidRequest
-from llm_api.services.jobs.job_store import JOBS_AWAY
+from llm_api.services.jobs.job_store import JOB_RUNNING, JOBS_AWAY
 from llm_api.services.videos import VideoJob
 from llm_api.web.images.answer_parts import warning_headers
 from llm_api.web.images.example_errors import NO_SUCH_TASK
@@ -116,7 +116,10 @@ def get_video(wait: float, video_id: str) -> Response:
 @blueprint.doc(operationId="deleteVideo")
 @blueprint.arguments(PurgeArgumentsSchema(), location="query")
 @blueprint.response(200, EndedVideoSchema())
-@blueprint.errors(400, 404, 409, 503, examples=[_WRONG_PURGE, NO_SUCH_TASK, GOES_ON, JOBS_AWAY])
+@blueprint.errors(
+    *(400, 404, 409, 503),
+    examples=[_WRONG_PURGE, JOB_RUNNING, NO_SUCH_TASK, GOES_ON, JOBS_AWAY],
+)
 def delete_video(purge: bool, video_id: str) -> Response:  # noqa: FBT001  # flask-smorest's order
     """Cancel a film, where its vendor can; or delete one that has ended, with its files."""
     state: RequestState = g.request_state
