@@ -17,6 +17,7 @@ import pytest
 from tests.faults.gateway import Gateway
 from tests.hardening.mutating import answered_well
 from tests.hardening.sending import ADMIN_KEY, AUTHORIZED
+from tests.support.film_upstream import FilmVendor
 from tests.support.image_upstream import ImageVendor
 from tests.support.replies import answer_with
 from tests.support.service import REPOSITORY_ROOT
@@ -34,8 +35,16 @@ def painter() -> Iterator[ImageVendor]:
 
 
 @pytest.fixture(scope="module")
-def service_env(painter: ImageVendor) -> Mapping[str, str]:
-    """Open the routes of keys to who shows the admin's, have pictures made, and rewrites kept."""
+def director() -> Iterator[FilmVendor]:
+    """Run a vendor of films, which is done at the first look."""
+    with FilmVendor("ark") as vendor:
+        vendor.studio.polls_needed = 0
+        yield vendor
+
+
+@pytest.fixture(scope="module")
+def service_env(painter: ImageVendor, director: FilmVendor) -> Mapping[str, str]:
+    """Open the routes of keys to who shows the admin's, have things made, and rewrites kept."""
     return {
         "REWRITE_STORE": "sql",
         "ADMIN_API_KEY": ADMIN_KEY,
@@ -43,6 +52,10 @@ def service_env(painter: ImageVendor) -> Mapping[str, str]:
         "IMAGE_LLM_API_KEY": "a-key-of-the-tests",
         "IMAGE_LLM_MODEL": "gpt-image-2",
         "IMAGE_LLM_PROFILE": "openai",
+        "VIDEO_LLM_API_URL": director.url,
+        "VIDEO_LLM_API_KEY": "a-key-of-the-tests",
+        "VIDEO_LLM_MODEL": "doubao-seedance-2-0-260128",
+        "VIDEO_LLM_PROFILE": "volcengine-ark",
         # The upstream stands for a vendor's, which the document is about.
         "PASS_PICTURE_ADDRESSES": "true",
     }
