@@ -182,6 +182,8 @@ def _film(
 ) -> None:
     """Have shots filmed, and end the command with the exit code; raises CommandFailed."""
     fields = film_fields(options) | ({_LAST: True} if connected else {})
+    if connected and any(name.startswith("reference_") for name in fields):
+        raise click.UsageError("--connected is a first frame: no references stand beside one.")
     frame = {"first_frame": fields.pop("first_frame")} if "first_frame" in fields else {}
     first, *others = (_Shot(number, {**fields, **own}) for number, own in read)
     shots = [replace(first, fields={**first.fields, **frame}), *others]

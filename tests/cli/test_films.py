@@ -286,6 +286,7 @@ def board(*shots: Any) -> str:
         (board(), [], "The storyboard has no shots."),
         (board(*SHOTS), ["--shot", "4"], "The storyboard has 3 shots, and no 4."),
         (board(SHOTS[0], {**SHOTS[1], "seconds": 13}), [], "Shot 2: duration: must be 2 to 12"),
+        (board(*SHOTS), ["--connected", "--reference", "kite.png"], "no references stand beside"),
         (board(*SHOTS), ["--resolution", "4k"], "Shot 1: resolution: must be one of"),
         (board(*SHOTS), ["--shot", "2", "--out", "there.mp4"], "there-2.mp4 is there already"),
     ],
