@@ -55,9 +55,10 @@ class FittedRequest:
     Attributes:
         model: its name at the vendor.
         prompt: with commands for the upstream made harmless, and emulated fields added.
-        parts: how many pictures each vendor call makes: `(4,)`, or `(1, 1, 1, 1)`.
+        parts: how many each vendor call makes: `(4,)` or `(1, 1, 1, 1)` pictures, `(1,)` film.
         size: the size to ask for; None lets the model choose.
-        fields: values to send, by the names of `ImageRequest`; a part's seed is its own.
+        fields: values to send, by the names that they have in the request; a part's seed is its
+            own.
         constants: what the profile has sent with each call, in the vendor's words.
         references, mask, is_edit: as in the request.
         max_prompt: characters that the model takes; None: nobody knows.
@@ -135,7 +136,7 @@ class VendorFile:
 
 @dataclass(frozen=True, slots=True)
 class MakingFailure:
-    """Why one picture of several was not made; `reason` is a reason of `ApiError`.
+    """Why a film, or one picture of several, was not made; `reason` is a reason of `ApiError`.
 
     `stage` and `what` are those of `ContentFiltered`.
     """
@@ -149,7 +150,7 @@ class MakingFailure:
 
 @dataclass(frozen=True, slots=True)
 class VendorResult:
-    """The result of one vendor call: its pictures, those that failed, and what it counted."""
+    """The result of one vendor call: its files, what failed, and what the vendor counted."""
 
     files: tuple[VendorFile, ...]
     failed: tuple[MakingFailure, ...] = ()

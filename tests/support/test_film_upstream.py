@@ -5,7 +5,7 @@ import io
 import pytest
 import requests
 
-from llm_api.runtime.film_facts import film_facts
+from llm_api.services.videos.film_facts import film_facts
 from tests.support.dialects.film_tasks import FILM_DIALECTS
 from tests.support.film_upstream import FilmVendor
 from tests.support.films import film, webm

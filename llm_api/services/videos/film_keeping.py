@@ -12,10 +12,10 @@ from llm_api.domain.files import StoredFile
 from llm_api.domain.making import MakingFailure, VendorFile
 from llm_api.errors import ApiError, Unavailable
 from llm_api.pictures.facts import PictureError, PicturesUnavailable
-from llm_api.runtime.film_facts import FilmFacts, NotAFilm, film_facts
 from llm_api.services.jobs.document import KeptFile
 from llm_api.services.jobs.file_keeping import MAX_PICTURE_BYTES, FileKeeper, pauses_of_store
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
+from llm_api.services.videos.film_facts import FilmFacts, NotAFilm, film_facts
 from llm_api.services.videos.video_document import VideoDocument
 
 MAX_BYTES = 2 << 30  # of one film

@@ -7,6 +7,7 @@ from llm_api.domain.videos import VideoRequest
 from llm_api.services.jobs.document import FAILED, FILTERED
 from llm_api.services.jobs.job_work import MadeKind
 from llm_api.services.videos.video_document import VideoDocument
+from llm_api.services.videos.video_models import VIDEO_MODELS
 from llm_api.services.videos.video_outcome import film_event
 
 _SILENT = "A content filter refused the sound that the model made: the film was made without."
@@ -35,7 +36,7 @@ FILMS = MadeKind(
     document=VideoDocument,
     step="make_film",
     noun="video model",
-    not_configured="video_model_not_configured",
+    not_configured=VIDEO_MODELS.reason,
     event=film_event,
     second_try=silent_film,
 )

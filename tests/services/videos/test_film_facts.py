@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.runtime.film_facts import FilmFacts, NotAFilm, film_facts
+from llm_api.services.videos.film_facts import FilmFacts, NotAFilm, film_facts
 from tests.support.films import box, film, webm
 from tests.support.tables import each
 
