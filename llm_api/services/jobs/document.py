@@ -239,8 +239,9 @@ class JobDocument(Generic[R_co]):
 
     @property
     def sizes(self) -> list[Size]:
-        """The sizes of what was kept."""
-        return [Size(one.width, one.height) for part in self.parts for one in part.kept]
+        """The sizes of what was kept, as far as they are known."""
+        kept = [one for part in self.parts for one in part.kept]
+        return [Size(one.width, one.height) for one in kept if one.width and one.height]
 
 
 def new_parts(fitted: FittedRequest) -> tuple[Part, ...]:

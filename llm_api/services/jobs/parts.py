@@ -114,7 +114,8 @@ class PartRun:
         looked = 0
         while self._wait(after):
             try:
-                answer = self._job.poll(self._part.vendor_id or "", looked)
+                with self._job.claimed.resting():
+                    answer = self._job.poll(self._part.vendor_id or "", looked)
             except ApiError as error:  # the task has failed; what says nothing of it is none
                 self._end(error)
                 return

@@ -19,7 +19,7 @@ _STATUS_BY_CODE = {504: "timeout"}
 def usage_of(parts: Sequence[Part]) -> MadeUsage:
     """Add up what the vendor has counted; a sum is None where it is not known of every part."""
     used = [part.usage for part in parts if part.delivered]
-    sizes = [kept.width * kept.height for part in parts for kept in part.kept]
+    sizes = [area for part in parts for one in part.kept if (area := one.width * one.height)]
     return MadeUsage(
         images=sum(part.delivered for part in parts),
         input_images=sum(one.input_images for one in used),

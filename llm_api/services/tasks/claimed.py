@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -116,13 +117,19 @@ class ClaimedTask:
         It lasts until its deadline at most, and ends when there may be something to do: the claim
         is lost, the process ends, or the caller wants its end.
         """
-        self._resting += 1
-        try:
+        with self.resting():
             self._stirred.wait(min(seconds, self.remaining))
-        finally:
-            self._resting -= 1
         # Who rests looks at everything after this; what is set from now on ends the next rest.
         self._stirred.clear()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Leave its place to other tasks meanwhile: a vendor that hangs must not stop them."""
+        self._resting += 1
+        try:
+            yield
+        finally:
+            self._resting -= 1
 
     def pause_before(self, look: float) -> float:
         """Return in how many seconds to look at what a vendor does, which says in `look`.

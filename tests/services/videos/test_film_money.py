@@ -18,6 +18,7 @@ from llm_api.storage.sql.usage import SqlUsageStore
 from tests.services.images.workshop import price
 from tests.services.videos.film_shop import (
     FILM,
+    LINK,
     FilmShop,
     ScriptedFilms,
     asker,
@@ -25,6 +26,7 @@ from tests.services.videos.film_shop import (
     film_shop,
     under_way,
 )
+from tests.support.films import webm
 from tests.support.tables import each
 from tests.support.waiting import wait_until
 
@@ -267,6 +269,18 @@ def test_a_fallback_that_may_cost_too_much_is_not_asked(
         opened.service.generate(wanted, asker(), wait=10)
 
     assert len(second.parts) == (asked == "other")
+
+
+def test_a_film_that_does_not_tell_its_size_has_none_in_its_row(shop: FilmShop) -> None:
+    shop.links[LINK] = webm()
+
+    job = shop.service.generate(FILM, asker(), wait=10)
+
+    [row] = shop.sink.ended
+    assert row.pictures is not None
+    assert (row.pictures["sizes"], row.pictures["films"]) == ([], 1)
+    assert job.film is not None
+    assert (job.film.file.width, job.film.fps) == (None, None)
 
 
 def test_a_row_says_what_was_made(shop: FilmShop, vendor: ScriptedFilms) -> None:

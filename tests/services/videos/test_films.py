@@ -125,6 +125,24 @@ def test_a_film_ends_as_its_task_did(
     assert (job.state, job.error is not None and job.error.reason) == (state, reason)
 
 
+def test_a_vendor_that_hangs_takes_no_place_of_other_tasks(
+    shop: FilmShop, vendor: ScriptedFilms
+) -> None:
+    ids: list[str] = []
+    rested: list[bool] = []
+
+    def look() -> Any:
+        claimed = shop.engine.running(ids[0])
+        rested.append(claimed is not None and claimed.is_resting)
+        return film_made()
+
+    vendor.polls.append(look)
+
+    shop.service.generate(FILM, asker(), wait=10, on_job=ids.append)
+
+    assert rested == [True]
+
+
 def test_a_film_that_cannot_be_cancelled_says_so(shop: FilmShop, vendor: ScriptedFilms) -> None:
     vendor.cancel_state = CancelState.NOT_SUPPORTED
     vendor.polls.append(replace(under_way(), after=60.0))
