@@ -162,7 +162,7 @@ class VendorResult:
 class VendorTask:
     """A task that a vendor works on; `after` is in how many seconds to look at it.
 
-    `state` is `queued` or `running`, as far as the vendor says.
+    `state` is `queued` or `running`, and "" where the vendor has not said anything of it.
     """
 
     id: str

@@ -246,13 +246,16 @@ class JobRun:
         return self.upstream.poll(vendor_id, self.document.fitted.model, looked)
 
     def cancel(self, vendor_id: str) -> bool:
-        """Cancel a task of the vendor once; returns whether it ends."""
+        """Cancel a task of the vendor; returns whether it ends.
+
+        What its vendor has refused is not asked for again; what it did not hear, is.
+        """
         if self.document.cancel is not None:
             return False
         try:
             word = self.upstream.cancel(vendor_id, self.document.fitted.model)
         except ApiError:
-            word = CancelState.TOO_LATE
+            return False
         if word is not CancelState.CANCELLED:
             with self._changing:
                 self.document = replace(self.document, cancel=word)

@@ -128,6 +128,8 @@ class PartRun:
 
     def _note(self, task: VendorTask) -> None:
         """Save how far the vendor is, where that has changed; it is no harm if that fails."""
+        if not task.state:  # it was not to be asked
+            return
         news = (task.state == _AT_WORK, task.progress)
         if news != (self._part.at_work, self._part.progress):
             with suppress(StoreError):

@@ -32,7 +32,7 @@ class VideoJob(Job):
         asked: what was sent: `duration`, `resolution`, `aspect_ratio`, `audio`, `seed`, as far as
             the model takes them.
         size: in pixels, as it was asked for; the film's own is that of its file.
-        is_submitting: whether it was sent, and the vendor has not answered yet.
+        is_cancelling: whether its end is wanted, and its vendor has not answered that yet.
         at_work: whether the vendor has begun with it.
         progress: percent; None where the vendor does not tell.
         vendor_prompt: the vendor's own rewrite, if it told.
@@ -40,7 +40,7 @@ class VideoJob(Job):
 
     asked: Mapping[str, Any] = field(default_factory=dict)
     size: Size | None = None
-    is_submitting: bool = False
+    is_cancelling: bool = False
     at_work: bool = False
     progress: int | None = None
     started_at: datetime | None = None

@@ -8,7 +8,7 @@ from llm_api.domain.lineage import LineageEvent
 from llm_api.domain.making import FittedRequest
 from llm_api.domain.tasks import Task
 from llm_api.errors import ApiError
-from llm_api.services.jobs.document import SUBMITTED, SUBMITTING, VIDEO
+from llm_api.services.jobs.document import SUBMITTED, VIDEO
 from llm_api.services.jobs.outcome import event_of, facts_of
 from llm_api.services.videos.video_bills import has_sound
 from llm_api.services.videos.video_document import VideoDocument
@@ -27,7 +27,7 @@ def video_job_of(task: Task, document: VideoDocument, files: Sequence[StoredFile
         **facts_of(task, document),
         asked=_asked(document.fitted),
         size=document.fitted.size,
-        is_submitting=part.state == SUBMITTING,
+        is_cancelling=task.wants_cancel and not task.state.has_ended and document.cancel is None,
         at_work=part.at_work or (part.state == SUBMITTED and bool(part.found)),
         poll_after_ms=_LOOKS_LATER_MS if part.at_work else _LOOKS_SOON_MS,
         progress=part.progress,

@@ -35,6 +35,7 @@ R = TypeVar("R")
 _LOOK_S = 30.0  # for a question about a task
 _QUEUE_S = 30.0  # that a call waits for a free place; pictures take minutes
 _MAX_IDLE_CONNECTIONS = 16
+_PASSING, _BROKEN = frozenset([408, 425, 429]), 500  # statuses that say nothing of a task
 _MARK_LENGTH = 8
 _BETWEEN = "~"
 
@@ -171,7 +172,7 @@ class VendorClient(ABC, Generic[R, M]):
         """See VendorUpstream."""
         traits = self.traits_of(model)
         endpoint, own_id = self._whose(task_id)
-        later = VendorTask(own_id, traits.after(looked), "running")
+        later = VendorTask(own_id, traits.after(looked), "")
         protocol = self._protocols[traits.name]
         try:
             answer = self._asked(protocol.poll(own_id, looked), traits, endpoint)
@@ -189,8 +190,13 @@ class VendorClient(ABC, Generic[R, M]):
         if request is None:
             return CancelState.NOT_SUPPORTED
         try:
-            ends = protocol.is_cancelled(self._asked(request, traits, endpoint))
-        except (faults.Fault, ApiError):
+            answer = self._asked(request, traits, endpoint)
+            if answer.status in _PASSING or answer.status >= _BROKEN:
+                raise faults.bad_response(f"status {answer.status} in place of a word")
+            ends = protocol.is_cancelled(answer)
+        except faults.Fault as fault:
+            raise fault.error from fault
+        except ApiError:
             ends = False
         return CancelState.CANCELLED if ends else CancelState.TOO_LATE
 

@@ -75,11 +75,13 @@ class VideoClient(VendorClient[VideoRequest, VideoModel]):
             raise fault.error from fault
 
     def _waits(self, task_id: str, model: str) -> bool:
-        """Whether the vendor says that it has not begun with a task."""
+        """Whether the vendor says that it has not begun; raises ApiError where it says nothing."""
         try:
             found = self.poll(task_id, model, 0)
         except ApiError:
             return False
+        if isinstance(found, VendorTask) and not found.state:
+            raise faults.bad_response("nothing of a task").error
         return isinstance(found, VendorTask) and found.state == "queued"
 
     def _speaker(self, model: VideoModel) -> VendorProtocol:

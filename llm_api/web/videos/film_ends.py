@@ -28,10 +28,10 @@ def cancelled_film(job_id: str) -> VideoJob:
     job, outcome = services().videos.cancel(job_id, state.key, acting_admin())
     if outcome is CancelState.CANCELLED:
         return job
-    if job.is_submitting:
+    if job.is_cancelling:
         message = (
-            "The vendor has not answered the request for this film yet: it is cancelled as soon as"
-            " that is possible; look at it again."
+            "The vendor has not answered yet: this film is cancelled as soon as that is possible;"
+            " look at it again."
         )
         raise Conflict(message, reason=_NOT_CANCELLABLE)
     if not job.state.has_ended:

@@ -88,7 +88,7 @@ class ScriptedImages:
         self.loaded: list[bytes] = []
         self.polled: list[str] = []
         self.cancelled: list[str] = []
-        self.cancel_state = CancelState.CANCELLED
+        self.cancel_state: Any = CancelState.CANCELLED
         self.n_per_call = 1
         self.fitted: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -149,7 +149,8 @@ class ScriptedImages:
     def cancel(self, task_id: str, *_: Any) -> CancelState:
         """See ImageUpstream."""
         self.cancelled.append(task_id)
-        return self.cancel_state
+        word: CancelState = _played(self.cancel_state)
+        return word
 
     def close(self) -> None:
         """See ImageUpstream."""

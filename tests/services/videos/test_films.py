@@ -181,12 +181,45 @@ def test_a_film_is_cancelled_whose_vendor_takes_its_time_to_accept_it(
     vendor.polls.append(replace(under_way("queued"), after=60.0))
     job = shop.service.generate(FILM, asker(), wait=0)
     wait_until(lambda: shop.state_of(job.id) == "submitting", 10, "it is not sent")
-    assert shop.service.job(job.id, None).is_submitting
     asked.set()
 
     found, outcome = shop.service.cancel(job.id, None)
 
     assert (outcome, found.state) == (CancelState.CANCELLED, TaskState.CANCELLED)
+
+
+def test_a_wish_to_cancel_that_a_vendor_did_not_hear_is_told_again(
+    shop: FilmShop, vendor: ScriptedFilms
+) -> None:
+    """What it has refused is not."""
+    words: list[Any] = [UpstreamFault("Away.", reason="upstream_unreachable")]
+    vendor.cancel_state = lambda: words.pop() if words else CancelState.CANCELLED
+    vendor.polls.append(replace(under_way("queued"), after=0.5))
+    job = shop.service.generate(FILM, asker(), wait=0)
+    wait_until(lambda: bool(vendor.polled), 10, "nobody looks")
+
+    shop.service.cancel(job.id, None)
+
+    wait_until(lambda: shop.service.job(job.id, None).state.has_ended, 10, "it goes on")
+    assert shop.service.job(job.id, None).state is TaskState.CANCELLED
+    assert len(vendor.cancelled) == 2
+
+
+def test_a_look_that_failed_says_nothing_of_a_film_that_waits(
+    shop: FilmShop, vendor: ScriptedFilms
+) -> None:
+    known: list[bool] = []
+    ids: list[str] = []
+
+    def look(answer: Any) -> Any:
+        known.append(shop.service.job(ids[0], None).at_work)
+        return answer
+
+    vendor.polls.extend(partial(look, one) for one in (under_way(""), under_way("queued")))
+
+    shop.service.generate(FILM, asker(), wait=10, on_job=ids.append)
+
+    assert known == [False, False]
 
 
 def test_a_sound_that_was_refused_is_left_out_once(shop: FilmShop, vendor: ScriptedFilms) -> None:

@@ -12,6 +12,7 @@ from llm_api.domain.tasks import CancelState
 from llm_api.errors import ApiError, ContentFiltered
 from tests.support.films import film
 from tests.support.image_quirks import HTML_502
+from tests.support.image_scene import Kind
 from tests.support.replies import Reply, Whole, api_error, close_before_answer, json_reply
 from tests.support.tables import each
 from tests.support.wire import response_bytes
@@ -410,6 +411,31 @@ def test_what_may_not_be_cancelled_any_more_is_too_late(film_asker: FilmAskerOf)
     asker.vendor.on("cancel", json_reply(409, {"error": {"message": "too late"}}))
 
     assert asker.cancel(task) is CancelState.TOO_LATE
+
+
+@each(
+    ("kind", "reply"),
+    [
+        ("cancel", json_reply(500, {"code": "InternalError", "message": "x"})),
+        ("cancel", json_reply(429, {"code": "Throttling", "message": "x"})),
+        ("cancel", HTML_502),
+        ("cancel", close_before_answer()),
+        ("poll", HTML_502),  # Ark is asked first whether it has begun
+        ("poll", api_error(429)),
+    ],
+)
+def test_a_wish_to_cancel_that_is_not_heard_is_no_refusal(
+    film_asker: FilmAskerOf, kind: Kind, reply: Reply
+) -> None:
+    asker = film_asker("ark")
+    task = asker.submit()
+    asker.vendor.on(kind, reply)
+    asker.vendor.says("queued", "queued")
+
+    with pytest.raises(ApiError):
+        asker.cancel(task)
+
+    assert asker.cancel(task) is CancelState.CANCELLED
 
 
 def test_a_film_that_is_done_survives_the_wish_to_cancel_it(film_asker: FilmAskerOf) -> None:

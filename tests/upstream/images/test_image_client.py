@@ -412,8 +412,13 @@ def test_what_cannot_be_cancelled_is_not(refused_url: str) -> None:
     with painter_of("openai", refused_url) as painter:
         word = painter.client.cancel("task", "gpt-image-2")
         assert word is CancelState.NOT_SUPPORTED
-    with painter_of("dashscope", refused_url) as painter:
-        assert painter.client.cancel("task", WAN["model"]) is CancelState.TOO_LATE
+
+
+def test_a_wish_to_cancel_that_is_not_heard_is_no_refusal(refused_url: str) -> None:
+    with painter_of("dashscope", refused_url) as painter, pytest.raises(ApiError) as raised:
+        painter.client.cancel("task", WAN["model"])
+
+    assert raised.value.reason == "upstream_unreachable"
 
 
 def test_a_model_that_the_profile_does_not_know_is_not_found(refused_url: str) -> None:

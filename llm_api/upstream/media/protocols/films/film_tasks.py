@@ -92,7 +92,7 @@ class FilmTasks(ABC):
         if is_gone(answer):
             raise task_not_found()
         if says_nothing(answer):
-            return self._under_way(task_id, RUNNING, looked)
+            return VendorTask(task_id, self._model.after(looked), "")
         document = object_in(answer, self._model)
         return self._read(task_id, document, vendor_request_id(answer, document), looked)
 
