@@ -193,6 +193,18 @@ def test_frames_are_chosen_and_the_next_film_goes_on_from_the_last(
     assert watched.barriers() == []
 
 
+def test_steps_end_where_an_order_is_refused(watched: Watched) -> None:
+    page = watched.page
+    watched.may_answer.add(503)
+    error = {"error": {"message": "Try again later.", "details": {"reason": "store_unavailable"}}}
+    page.route("**/videos/generate", lambda asked: asked.fulfill(status=503, json=error))
+    begin(page, rewrites=True)
+
+    expect(page.locator(".error")).to_contain_text("Try again later.")
+    steps = page.locator(".steps li").evaluate_all("all => all.map((one) => one.className)")
+    assert steps == ["failed", "waiting"]
+
+
 def test_what_would_be_sent_is_shown_without_making_anything(
     watched: Watched, vendor: FilmVendor
 ) -> None:

@@ -42,6 +42,7 @@ export function makingState(name, path) {
 
     /** Sends an order, follows its task, and returns that at its end; null where something failed. */
     async make(order) {
+      if (this.isBusy) return null;
       let made = null;
       await this.run(t("making.working"), async (signal) => {
         this.begin(order, requestOf("POST", path, order));
@@ -50,6 +51,7 @@ export function makingState(name, path) {
         if (task.poll_url) keeper.keep(task, order, facts);
         made = await this.followOn(order, task, facts, signal);
       });
+      if (!this.task) this.endSteps(); // it was refused, or left before there was a task
       return made;
     },
     /** Takes up the task that was under way when the page was left. */
@@ -109,15 +111,13 @@ export function makingState(name, path) {
       }
     },
     showSteps(steps) {
-      this.steps = steps.map(({ name: step, state }) => ({
-        state,
-        name: step,
-        sign: STEP_SIGNS[state],
-        text: t(`making.step_${step}`),
-        word: t(`making.state_${state}`),
-      }));
+      this.steps = steps.map(stepView);
       const now = this.steps.find((step) => step.state === "working");
       if (now) this.status = `${now.text}: ${now.word}`;
+    },
+    endSteps() {
+      const ended = ({ name: step, state }) => ({ name: step, state: state === "working" ? "failed" : state });
+      this.steps = this.steps.map(ended).map(stepView);
     },
     keep(made) {
       this.history = history.added(made, nowInSeconds());
@@ -154,6 +154,14 @@ export function makingState(name, path) {
         this.focusSoon("preview-title");
       });
     },
+  };
+}
+
+function stepView({ name, state }) {
+  return {
+    ...{ name, state, sign: STEP_SIGNS[state] },
+    text: t(`making.step_${name}`),
+    word: t(`making.state_${state}`),
   };
 }
 
