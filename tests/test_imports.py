@@ -56,12 +56,27 @@ PICTURES = {
 }
 
 
-def test_a_worker_has_the_protocols_of_vendors_only_where_it_makes_pictures(tmp_path: Path) -> None:
+FILMS = {
+    "VIDEO_LLM_API_URL": "http://127.0.0.1:1/v1",
+    "VIDEO_LLM_API_KEY": "k",
+    "VIDEO_LLM_MODEL": "doubao-seedance-2-0-260128",
+    "VIDEO_LLM_PROFILE": "volcengine-ark",
+}
+
+
+def test_a_worker_has_the_protocols_of_vendors_only_where_it_makes_pictures_or_films(
+    tmp_path: Path,
+) -> None:
     def protocols(**env: str) -> set[str]:
         return {name for name in imported(CREATE, tmp_path, **env) if name.startswith(VENDORS)}
 
-    assert protocols() & {f"{VENDORS}{name}" for name in ("openai", "ark", "zhipu")} == set()
-    assert f"{VENDORS}openai" in protocols(**PICTURES)
+    of_pictures = {f"{VENDORS}{name}" for name in ("openai", "ark", "zhipu")}
+    of_films = {f"{VENDORS}films.{name}_films" for name in ("ark", "siliconflow", "zhipu")}
+    assert protocols() & (of_pictures | of_films) == set()
+    assert protocols(**PICTURES, **FILMS) & (of_pictures | of_films) == {
+        f"{VENDORS}openai",
+        f"{VENDORS}films.ark_films",
+    }
 
 
 VOCABULARY = """

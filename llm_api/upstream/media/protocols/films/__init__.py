@@ -1,6 +1,7 @@
 """The protocols of vendors of films, by the names that `config/videos/` has for them.
 
-Only those of configured vendors are loaded.
+Only those of configured vendors are loaded, and those whose profiles have words of their own: these
+are checked where all profiles are read.
 """
 
 from collections.abc import Callable, Mapping
