@@ -120,6 +120,19 @@ def test_models_of_another_vendor_are_not_offered(ark: FilmVendor, root: Path) -
     assert "theirs" not in offered
 
 
+def test_a_film_lies_where_the_service_writes_until_it_is_stored(
+    ark: FilmVendor, root: Path
+) -> None:
+    """Where temporary files are, there is room for none: 64 MiB in a pod."""
+    folder = root / "instance" / "films"
+    assert not folder.exists()
+
+    with application(root, **environment_of(ark)) as (_, services):
+        services.videos.generate(FILM, asker(), wait=30)
+
+    assert list(folder.iterdir()) == []
+
+
 def test_a_preview_asks_nobody(ark: FilmVendor, root: Path) -> None:
     with application(root, **environment_of(ark)) as (_, services):
         shown = services.videos.preview(FILM, asker())

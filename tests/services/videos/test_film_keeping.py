@@ -11,7 +11,7 @@ import pytest
 
 from llm_api.domain.making import VendorFile
 from llm_api.domain.tasks import CancelState, Task, TaskState
-from llm_api.errors import ApiError, Gone, UpstreamFault
+from llm_api.errors import ApiError, Gone, Unavailable, UpstreamFault
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.services.jobs.document import KnownError
 from llm_api.services.videos.video_document import VideoDocument
@@ -121,6 +121,15 @@ def test_pictures_that_come_with_a_film_are_kept(shop: FilmShop, vendor: Scripte
     assert job.film is not None
     kept = job.film.beside["last_frame"]
     assert (kept.media_type, kept.width, kept.height) == ("image/png", 8, 6)
+
+
+def test_what_could_not_be_kept_is_not_bought(shop: FilmShop, vendor: ScriptedFilms) -> None:
+    shop.health.failed()
+
+    with pytest.raises(Unavailable) as raised:
+        shop.service.generate(FILM, asker(), wait=10)
+
+    assert (raised.value.reason, vendor.parts) == ("store_unavailable", [])
 
 
 def full() -> bytes:
