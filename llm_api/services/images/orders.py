@@ -21,6 +21,7 @@ from llm_api.services.jobs.job_rewriter import (
     PLACEHOLDER,
     JobRewriter,
     takes_what_a_flag_excludes,
+    with_rewrite,
     with_room,
 )
 from llm_api.services.jobs.order import Order, others_of
@@ -87,17 +88,8 @@ class Orders:
             include_negative_prompt=takes_what_a_flag_excludes(at, request),
         )
         result = self.rewriter.rewritten(wanted, caller)
-        prompt = result.answer
-        notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
-        notices += tuple(_not_of_edits(optimize, wanted, request))
-        is_optimized = prompt.optimized_prompt != prompt.original_prompt
-        rewritten = replace(
-            request,
-            prompt=prompt.optimized_prompt,
-            negative_prompt=request.negative_prompt or prompt.negative_prompt or None,
-            is_optimized=is_optimized,
-        )
-        return rewritten, notices, result.report
+        rewritten, notices = with_rewrite(request, result.answer)
+        return rewritten, (*notices, *_not_of_edits(optimize, wanted, request)), result.report
 
     def destination(self, request: ImageRequest, key: ApiKey | None) -> JobDestination:
         """Return where a request goes; raises ApiError."""

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from llm_api.domain.calls import Caller, CallResult
 from llm_api.domain.images import ImageRequest
-from llm_api.domain.making import FittedRequest
+from llm_api.domain.making import FittedRequest, Notice
 from llm_api.domain.prompts import GENERIC, OptimizedPrompt, PromptRequest, Target
 from llm_api.domain.videos import VideoRequest
 from llm_api.errors import InvalidRequest
 from llm_api.services.jobs.job_models import JobDestination
 from llm_api.services.prompts import PromptOptimizer
 
+R = TypeVar("R", ImageRequest, VideoRequest)
 _LANGUAGE = "optimize_options.language"
 
 # Stands for a prompt that is still to be written.
@@ -60,6 +62,18 @@ class JobRewriter:
         joined = _joined(plain)
         able = (one.name for one in self._targets if kind in one.types)
         return next((name for name in able if name in plain or _joined(name) in joined), GENERIC)
+
+
+def with_rewrite(request: R, prompt: OptimizedPrompt) -> tuple[R, tuple[Notice, ...]]:
+    """Return a request with its prompt rewritten, and what its caller must know of that."""
+    notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
+    rewritten = replace(
+        request,
+        prompt=prompt.optimized_prompt,
+        negative_prompt=request.negative_prompt or prompt.negative_prompt or None,
+        is_optimized=prompt.optimized_prompt != prompt.original_prompt,
+    )
+    return rewritten, notices
 
 
 def with_room(wanted: PromptRequest, tried: FittedRequest) -> PromptRequest:

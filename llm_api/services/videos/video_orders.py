@@ -14,6 +14,7 @@ from llm_api.services.jobs.job_rewriter import (
     PLACEHOLDER,
     JobRewriter,
     takes_what_a_flag_excludes,
+    with_rewrite,
     with_room,
 )
 from llm_api.services.jobs.order import Order, others_of
@@ -80,12 +81,4 @@ class VideoOrders:
             include_negative_prompt=takes_what_a_flag_excludes(at, request),
         )
         result = self._rewriter.rewritten(wanted, caller)
-        prompt = result.answer
-        notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
-        rewritten = replace(
-            request,
-            prompt=prompt.optimized_prompt,
-            negative_prompt=request.negative_prompt or prompt.negative_prompt or None,
-            is_optimized=prompt.optimized_prompt != prompt.original_prompt,
-        )
-        return rewritten, notices, result.report
+        return *with_rewrite(request, result.answer), result.report
