@@ -123,7 +123,7 @@ def test_models_of_another_vendor_are_not_offered(ark: FilmVendor, root: Path) -
 def test_a_film_lies_where_the_service_writes_until_it_is_stored(
     ark: FilmVendor, root: Path
 ) -> None:
-    """Where temporary files are, there is room for none: 64 MiB in a pod."""
+    """Where temporary files are there may be little room: in a pod that is memory."""
     folder = root / "instance" / "films"
     assert not folder.exists()
 
