@@ -36,6 +36,12 @@ def filtered(what: str = "audio", stage: str | None = "output") -> ApiError:
     return error.replaced(stage=stage, what=what)
 
 
+def first_of(ids: list[str]) -> str:
+    """Return the id of a job, whose work may begin before it is told."""
+    wait_until(lambda: bool(ids), 10, "no id is told")
+    return ids[0]
+
+
 @pytest.fixture
 def vendor() -> ScriptedFilms:
     """Script a vendor."""
@@ -77,7 +83,7 @@ def test_how_far_the_vendor_is_is_saved_before_the_next_look(
     ids: list[str] = []
 
     def look(answer: Any) -> Any:
-        part = shop.document_of(ids[0])["parts"][0]
+        part = shop.document_of(first_of(ids))["parts"][0]
         known.append((part["at_work"], part["progress"]))
         return answer
 
@@ -132,7 +138,7 @@ def test_a_vendor_that_hangs_takes_no_place_of_other_tasks(
     rested: list[bool] = []
 
     def look() -> Any:
-        claimed = shop.engine.running(ids[0])
+        claimed = shop.engine.running(first_of(ids))
         rested.append(claimed is not None and claimed.is_resting)
         return film_made()
 
@@ -212,7 +218,7 @@ def test_a_look_that_failed_says_nothing_of_a_film_that_waits(
     ids: list[str] = []
 
     def look(answer: Any) -> Any:
-        known.append(shop.service.job(ids[0], None).at_work)
+        known.append(shop.service.job(first_of(ids), None).at_work)
         return answer
 
     vendor.polls.extend(partial(look, one) for one in (under_way(""), under_way("queued")))
