@@ -104,8 +104,11 @@ class UpstreamAdapter(HTTPAdapter):
             raise
 
     def _borrow(self) -> HTTPConnection:
+        idle = self._pool.pool
+        if idle is None:  # closed, while a task was still at work
+            raise faults.Fault(faults.ShuttingDown())
         try:
-            connection: HTTPConnection | None = self._pool.pool.get(block=False)  # type: ignore[union-attr]  # None only when closed
+            connection: HTTPConnection | None = idle.get(block=False)
         except queue.Empty:
             connection = None
         if connection is None:

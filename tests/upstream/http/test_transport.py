@@ -215,6 +215,13 @@ def test_closing_the_client_closes_its_idle_connections(
     wait_until(lambda: upstream.open_connections == 0, 5, "the connection is closed")
 
 
+def test_a_client_that_is_closed_sends_nothing(upstream: ScriptedUpstream, asker: Asker) -> None:
+    asker.client.close()
+
+    assert asker.fail().reason == "server_shutdown"
+    assert upstream.requests == []
+
+
 @pytest.fixture
 def pool(upstream: ScriptedUpstream) -> Any:
     """Make a pool of one connection, as the transport does."""
