@@ -114,8 +114,8 @@ def test_the_search_leaves_what_has_all_words(browser: Chromium, service: Servic
         page.locator("#find").fill("seed negative_prompt generat")
 
         found = [one.text_content() for one in page.locator("article h3:visible").all()]
-        assert found == ["generateImages", "createImage"]
-        assert page.locator("#found").inner_text() == "2 operations"
+        assert found == ["generateImages", "generateVideo", "createImage"]
+        assert page.locator("#found").inner_text() == "3 operations"
         assert page.locator(".contents li:visible").count() == len(found)
 
 
