@@ -75,6 +75,7 @@ class ClaimedTask:
         self._saving = threading.Lock()
         self._stirred = threading.Event()
         self._resting = 0
+        self._is_left = False
 
     @property
     def wants_cancel(self) -> bool:
@@ -89,7 +90,7 @@ class ClaimedTask:
     @property
     def must_end(self) -> bool:
         """Whether this process can do no more for it."""
-        return self.is_lost or self._claims.drain.is_expired()
+        return self.is_lost or self._is_left or self._claims.drain.is_expired()
 
     @property
     def should_release(self) -> bool:
@@ -141,6 +142,11 @@ class ClaimedTask:
     def stir(self) -> None:
         """End its rest."""
         self._stirred.set()
+
+    def leave(self) -> None:
+        """Have the work on it end here: what it needs of this process is being closed."""
+        self._is_left = True
+        self.stir()
 
     def ask_to_cancel(self) -> None:
         """Note that its caller wants its end."""

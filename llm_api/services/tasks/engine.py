@@ -249,6 +249,8 @@ class TaskEngine:
             logger.warning("task waits for its claim to run out", extra={"task": claimed.task.id})
 
     def close(self) -> None:
-        """Claim nothing more; what is still worked on is left to the process's drain."""
+        """Claim nothing more, and leave to other processes what the drain has not ended."""
         self._thread.close()
         self._stirring.close()
+        for claimed in list(self._running.values()):
+            claimed.leave()

@@ -64,11 +64,7 @@ class UpstreamAdapter(HTTPAdapter):
             maxsize=pool_size,
             cert_reqs="CERT_REQUIRED",
             ca_certs=DEFAULT_CA_BUNDLE_PATH,
-            socket_options=[
-                *HTTPConnection.default_socket_options,
-                *_KEEP_ALIVE,
-                _RECEIVE_BUFFER,
-            ],
+            socket_options=[*HTTPConnection.default_socket_options, *_KEEP_ALIVE, _RECEIVE_BUFFER],
         )
         self._pool: HTTPConnectionPool = manager.connection_from_url(url)
         self._pool.ConnectionCls = connection_class(self._pool.scheme or "http", Resolver())

@@ -278,6 +278,25 @@ def test_a_rest_ends_where_the_process_does(shop: Shop) -> None:
     assert not claimed.is_lost
 
 
+def test_a_rest_ends_where_the_engine_is_closed(shop: Shop) -> None:
+    def rest(claimed: ClaimedTask) -> None:
+        while not claimed.should_release:
+            claimed.rest(PATIENCE)
+        claimed.release()
+
+    engine = shop.engine(rest)
+    claimed = engine.run(new())
+    assert claimed is not None
+    wait_until(lambda: claimed.is_resting, PATIENCE, "it rests")
+
+    engine.close()
+
+    assert claimed.ended.wait(PATIENCE / 3)
+    task = shop.store.get("t1")
+    assert task is not None
+    assert (task.state.has_ended, task.claimed_by) == (False, "")
+
+
 def test_a_rest_ends_where_the_task_is_lost(shop: Shop) -> None:
     def work(claimed: ClaimedTask) -> None:
         while not claimed.is_lost:
