@@ -20,7 +20,9 @@ OF_THIS_MACHINE = {"check", "copy-config", "db", "doctor"}
 
 
 def answered(request: RecordedRequest) -> Reply:
-    """Answer what chats, rewrites, descriptions and judges ask."""
+    """Answer what chats, rewrites, descriptions and judges ask, and which models there are."""
+    if request.method == "GET":  # whenever the service's own list has grown old
+        return replies.models("scripted", "seer")
     instructions = str(request.json["messages"][0]["content"])
     if request.json["model"] != "seer" or '"optimized_prompt"' in instructions:
         return replies.completion(json.dumps({"optimized_prompt": "A cat, in soft light"}))
