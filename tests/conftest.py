@@ -20,6 +20,7 @@ from sqlalchemy import MetaData, NullPool, Table, create_engine, select
 from llm_api.app import close_app, create_app
 from llm_api.settings.settings import PROJECT_ROOT, Settings
 from tests.support.documented import DocumentedClient
+from tests.support.memory import folder_in_memory
 from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 
@@ -29,7 +30,6 @@ SettingsOf = Callable[[Mapping[str, str]], Settings]
 AppOf = Callable[[Mapping[str, str]], Flask]
 UsageRowsOf = Callable[[Flask], list[dict[str, Any]]]
 
-_MEMORY = Path("/dev/shm")  # noqa: S108  # where Linux has a file system in memory
 _ENOUGH = 2 << 30  # bytes; the whole suite leaves some 300 MB
 _TESTS = Path(__file__).parent
 # Workers of xdist take file after file: what takes a minute must not come last.
@@ -75,16 +75,12 @@ hypothesis_settings.load_profile("suite")
 
 
 def pytest_configure() -> None:
-    """Keep what tests write in memory, where there is room: a disk can take seconds to sync.
+    """Keep what tests write in memory, where there is room.
 
     Several services that write safely, on a disk that others use, too, are refused for its time.
     """
-    if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK):
-        memory = os.statvfs(_MEMORY)
-        is_roomy = memory.f_bavail * memory.f_frsize > _ENOUGH
-        # PostgreSQL's programs are copied there and run.
-        if is_roomy and not memory.f_flag & os.ST_NOEXEC:
-            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+    if (memory := folder_in_memory(_ENOUGH)) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
