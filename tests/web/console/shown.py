@@ -95,7 +95,8 @@ def _picture(browser: Chromium, origin: str, name: str) -> bytes:
         page.wait_for_load_state("networkidle")
         taken = Image.open(io.BytesIO(page.screenshot()))
     small = io.BytesIO()
-    taken.convert("RGB").quantize(_COLORS, method=Image.Quantize.MAXCOVERAGE).save(
+    # The ground keeps its color: MAXCOVERAGE tinges it.
+    taken.convert("RGB").quantize(_COLORS, method=Image.Quantize.MEDIANCUT).save(
         small, "PNG", optimize=True
     )
     return small.getvalue()
