@@ -210,8 +210,10 @@ def _check(client: ApiClient, shot: _Shot, more: Mapping[str, Any]) -> None:
 
 
 def _last_frame(shot: _Shot) -> str | None:
-    is_made = shot.path is not None and shot.task is not None
-    return shot.task["result"]["last_frame_url"] if is_made and shot.task else None
+    if shot.task is None or shot.path is None:
+        return None
+    address: str | None = shot.task["result"]["last_frame_url"]
+    return address
 
 
 def _tell(filmed: Sequence[_Shot], *, as_json: bool) -> None:

@@ -7,9 +7,10 @@ from typing import TypedDict
 from llm_api.container.accounting import build_accounting
 from llm_api.container.cache_rules import cache_rules
 from llm_api.container.chat_models import build_catalogue, build_upstreams
-from llm_api.container.images import Makers, build_makers, known_image_fields
+from llm_api.container.images import known_image_fields
 from llm_api.container.judge import JudgeParts, build_judge
 from llm_api.container.loops import PictureParts, build_pictures
+from llm_api.container.makers import Makers, build_makers
 from llm_api.container.operating import build_operating
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness
 from llm_api.container.rewrites import build_rewrites

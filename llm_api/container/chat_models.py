@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from llm_api.container.images import Makers
+from llm_api.container.makers import Makers
 from llm_api.container.making_upstreams import all_upstreams_that_make
 from llm_api.container.readiness import fast_upstream
 from llm_api.domain.calls import CHAT, Model

@@ -1,35 +1,25 @@
-"""Builds what makes pictures: the vendors' clients, the sketch, tasks, the service."""
+"""Builds what makes pictures: tasks and the service."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from llm_api.container.jobs import JobParts
+from llm_api.container.makers import Makers
 from llm_api.container.surroundings import Closable, Surroundings
-from llm_api.container.vendor_clients import build_clients, build_models
-from llm_api.container.videos import FilmMakers, build_film_makers
-from llm_api.domain.calls import IMAGE as IMAGE_KIND
-from llm_api.domain.calls import Model
 from llm_api.domain.judging import JudgedPicture
 from llm_api.domain.making import InputPicture
 from llm_api.errors import InvalidRequest
-from llm_api.pictures.pictures import Pictures
-from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.services.files import NO_SUCH_FILE, FileService
 from llm_api.services.images import ImageService
 from llm_api.services.images.image_accounts import ImageAccounts
-from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.services.images.image_work import PICTURES
 from llm_api.services.images.keeping import Keeper
-from llm_api.services.images.layout_sketch.sketch_upstream import NAME as SKETCH
-from llm_api.services.images.layout_sketch.sketch_upstream import LayoutSketch
 from llm_api.services.images.orders import Orders
 from llm_api.services.jobs.document import IMAGE as IMAGE_JOB
 from llm_api.services.jobs.file_keeping import MAX_PICTURE_BYTES
 from llm_api.services.jobs.inputs import MAX_BYTES as MAX_INPUT_BYTES
 from llm_api.services.jobs.inputs import InputTools
-from llm_api.services.jobs.job_models import JobModels
 from llm_api.services.jobs.job_work import JobWork
 from llm_api.services.judge import JudgeService
 from llm_api.services.prompts import PromptOptimizer
@@ -39,8 +29,6 @@ from llm_api.settings.settings import Settings
 from llm_api.upstream.media.fetching import LinkClient, result_error
 from llm_api.upstream.media.image_client import ImageClient
 from llm_api.upstream.media.links import LinkFailed, LinkPolicy
-from llm_api.upstream.media.vendor_client import VendorClient
-from llm_api.upstream.media.vendor_protocol import ImageUpstream
 
 _FETCH_S, _CALLERS_FETCH_S = 120.0, 30.0
 
@@ -55,42 +43,6 @@ class ImageParts:
     accounts: ImageAccounts
     tools: InputTools
     orders: Orders
-
-
-@dataclass(frozen=True, slots=True)
-class Makers:
-    """Who makes pictures and films: the vendors' clients, the sketch, and the models they have."""
-
-    clients: Mapping[str, ImageClient]
-    pictures: Pictures
-    models: JobModels
-    films: FilmMakers
-
-    @property
-    def all_clients(self) -> Sequence[VendorClient[Any, Any]]:
-        """The clients of all vendors."""
-        return [*self.clients.values(), *self.films.clients.values()]
-
-    @property
-    def offered(self) -> Sequence[Model]:
-        """The models of vendors."""
-        return [*self.models.offered(), *self.films.models.offered()]
-
-    @property
-    def kinds(self) -> Mapping[str, str]:
-        """What each of their models makes, by its name."""
-        return {**self.films.models.kinds, **self.models.kinds}
-
-
-def build_makers(settings: Settings, models: Sequence[Model], watch: DeadlineWatcher) -> Makers:
-    """Build who makes pictures and films; raises SettingsError."""
-    clients = build_clients(
-        IMAGE_KIND, ImageClient, read_image_profiles, settings, models, watch=watch
-    )
-    pictures = Pictures()
-    upstreams: dict[str, ImageUpstream] = {**clients, SKETCH: LayoutSketch(pictures)}
-    known = build_models(IMAGE_MODELS, upstreams, settings, models)
-    return Makers(clients, pictures, known, build_film_makers(settings, models, watch))
 
 
 def build_images(

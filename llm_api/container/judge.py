@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from llm_api.container.images import Makers
+from llm_api.container.makers import Makers
 from llm_api.container.surroundings import Surroundings
 from llm_api.errors import BodyTooLarge, InvalidRequest
 from llm_api.pictures.meter import PictureMeter

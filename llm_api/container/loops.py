@@ -1,4 +1,4 @@
-"""Builds what makes pictures, judges them, and makes them again until one is accepted."""
+"""Builds what makes films, and what makes pictures, judges them, and tries again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from functools import partial
 
 from llm_api.container.alerts import build_alerts
-from llm_api.container.images import ImageParts, Makers, build_images
+from llm_api.container.images import ImageParts, build_images
 from llm_api.container.jobs import build_jobs
 from llm_api.container.judge import JudgeParts
+from llm_api.container.makers import Makers
 from llm_api.container.surroundings import Closable, Surroundings
 from llm_api.container.videos import build_videos
 from llm_api.domain.access import ApiKey
@@ -28,7 +29,7 @@ from llm_api.settings.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class PictureParts:
-    """What makes pictures, what judges them, and what does both until one is accepted.
+    """What makes films and pictures, what judges these, and what does both until one is accepted.
 
     `alerts` are sent as the webhooks of pictures are.
     """

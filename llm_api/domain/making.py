@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+MAX_SEED = 2**31 - 1  # that all vendors take
+
 
 @dataclass(frozen=True, slots=True)
 class Size:

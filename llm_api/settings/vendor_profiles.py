@@ -127,11 +127,14 @@ def read_profiles(
         table = checked(schema, root, at)
         merged = {name: {**table["defaults"], **own} for name, own in table["models"].items()}
         _check(at, merged, wire_words)
+        models = {name: model(name, traits) for name, traits in merged.items()}
+        if wrong := [f"{at}, models.{m.name}.{m.problem}" for m in models.values() if m.problem]:
+            raise SettingsError(wrong)
         profiles[path.stem] = VendorProfile(
             name=path.stem,
             title=table["title"],
             hosts=tuple(table["hosts"]),
-            models={name: model(name, traits) for name, traits in merged.items()},
+            models=models,
             result_hosts=tuple(table["result_hosts"]),
         )
     if GENERIC not in profiles:

@@ -7,7 +7,7 @@
 * `resilience/` decides whether an attempt may be made (circuit breaker) and repeated (policy).
 * `http/` connects, sends and reads; `answers/` validates what came, whole or as a stream.
 * `vendors/` is what differs between vendors: profiles, errors, redaction of their texts.
-* `media/` does for image models what all this does for chats, in the words of each vendor.
+* `media/` does for models of pictures and films what all this does for chats, for each vendor.
 * `faults` are all failures as our errors: foreign exceptions are translated there and nowhere else.
 * `bundled_model/` starts and supervises the model that comes with the installation.
 """

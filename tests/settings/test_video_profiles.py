@@ -67,6 +67,13 @@ def test_models_have_the_defaults_of_their_file(tmp_path: Path) -> None:
         ('protocol = "openai"\n', "", "models.*.protocol: Missing."),
         ("[5, 10]", "[0]", "defaults.durations.0: Must be"),
         ("[5, 10]", "[]", "defaults.durations: Shorter than"),
+        ("[5, 10]", "[4, 8]", "models.*.default_seconds: Must be one of the lengths"),
+        ("fps = [24]", "default_seconds = 6", "models.big-*.default_seconds: Must be one of"),
+        (
+            "durations = [5, 10]",
+            "min_seconds = 9\nmax_seconds = 4",
+            "models.*.default_seconds: Must",
+        ),
         ('["720p", "1080p"]', '["720"]', "models.*.resolutions.0: Must be one of"),
         ('"16:9" =', '"wide" =', "models.*.sizes.720p.wide.key"),
         ('"1280x720"', '"big"', "Must be a size such as 1024x768."),

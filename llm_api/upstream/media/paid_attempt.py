@@ -16,7 +16,7 @@ from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.response_body import UpstreamResponse
 from llm_api.upstream.http.vendor_transport import Outgoing, VendorTransport
-from llm_api.upstream.media.image_errors import charged
+from llm_api.upstream.media.making_errors import charged
 from llm_api.upstream.resilience.endpoint_health import EndpointHealth
 from llm_api.upstream.resilience.endpoint_pool import EndpointPool, PooledEndpoint, server_of
 

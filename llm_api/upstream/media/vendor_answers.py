@@ -11,9 +11,9 @@ from llm_api.upstream import faults
 from llm_api.upstream.http.large_body import body_pieces
 from llm_api.upstream.http.response_body import IncomingBody, UpstreamResponse
 from llm_api.upstream.http.sse import ErrorEvent, EventParser, EventTooLarge, is_event_stream
-from llm_api.upstream.media.image_errors import no_image, picture_failure
 from llm_api.upstream.media.lifting import Lifter
 from llm_api.upstream.media.long_texts import read_json
+from llm_api.upstream.media.making_errors import no_image, picture_failure
 from llm_api.upstream.media.vendor_protocol import (
     EventReader,
     Preview,

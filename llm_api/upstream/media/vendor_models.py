@@ -60,6 +60,11 @@ class VendorModel:
     poll_after: tuple[float, ...] = (2.0, 3.0, 5.0, 8.0)
     wire: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def problem(self) -> str:
+        """What does not fit together of what its file says, with the trait; "" for nothing."""
+        return ""
+
     def name_of(self, field_name: str) -> str:
         """Return the vendor's name of a field."""
         return self.names.get(field_name, field_name)

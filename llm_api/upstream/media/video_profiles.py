@@ -1,6 +1,6 @@
 """What differs between models of films: data from `config/videos/`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -89,6 +89,18 @@ class VideoModel(VendorModel):
     fps: tuple[int, ...] = ()
     tokens_per_pixel: float = 0.0
     input_seconds: int = 0
+
+    @property
+    def problem(self) -> str:
+        """See VendorModel."""
+        if self.default_seconds in self.lengths:
+            return ""
+        return "default_seconds: Must be one of the lengths that it makes; it is 5 where left out."
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """The seconds that it makes."""
+        return self.durations or range(self.min_seconds, self.max_seconds + 1)
 
     @property
     def longest(self) -> int:

@@ -16,7 +16,7 @@ def film_offer(name: str, model: VideoModel, target: str) -> Mapping[str, object
     return {
         "name": name,
         "target": target,
-        "seconds": list(model.durations or range(model.min_seconds, model.max_seconds + 1)),
+        "seconds": list(model.lengths),
         "usual_seconds": model.default_seconds,
         "can_choose_seconds": model.can_choose_seconds,
         "resolutions": list(model.resolutions),

@@ -16,7 +16,7 @@ from llm_api.errors import (
     UpstreamTimeout,
 )
 from llm_api.services.images.image_models import IMAGE_MODELS
-from llm_api.upstream.media.image_errors import no_image
+from llm_api.upstream.media.making_errors import no_image
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
 

@@ -1,9 +1,10 @@
 """Fields of routes whose bodies are JSON or forms: a form has texts for numbers, and no null."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from llm_api.domain.making import Notice
+from llm_api.domain.making import MAX_SEED, Notice
 from llm_api.web.schema_fields import Boolean, Integer
 
 _DIGITS = re.compile("-?[0-9]{1,20}")
@@ -37,3 +38,16 @@ def optional(description: str | None = None, **more: Any) -> dict[str, Any]:
 def dropped(field: str, message: str) -> Notice:
     """Make the notice of a field that no model gets to see."""
     return Notice(field, "dropped", message)
+
+
+def seed_in(given: Mapping[str, Any]) -> tuple[int | None, list[Notice]]:
+    """Return a seed that vendors take, and what was done to the one that was sent.
+
+    -1 is a word for any, which is None.
+    """
+    seed = given.get("seed", -1)
+    if seed == -1:
+        return None, []
+    words = f"It was brought into the range from 0 to {MAX_SEED}."
+    notices = [] if 0 <= seed <= MAX_SEED else [Notice("seed", "adapted", words)]
+    return seed & MAX_SEED, notices

@@ -13,7 +13,7 @@ FILM = "/<string(minlength=12):video_id>"
 _NOT_CANCELLABLE = "task_not_cancellable"
 GOES_ON = Conflict(
     "The vendor works on this film, and cannot cancel it: it goes on, and is paid for.",
-    reason="task_not_cancellable",
+    reason=_NOT_CANCELLABLE,
 )
 
 

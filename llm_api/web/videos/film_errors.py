@@ -12,7 +12,7 @@ from llm_api.errors import (
     Unprocessable,
 )
 from llm_api.services.videos.video_models import VIDEO_MODELS
-from llm_api.upstream.media.image_errors import bad_answer
+from llm_api.upstream.media.making_errors import bad_answer
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.images.example_errors import (
     BODY_TOO_LARGE,

@@ -24,7 +24,6 @@ from llm_api.web.schema_fields import (
 from llm_api.web.videos.film_orders import VideoOrder
 
 MAX_SECONDS = 60
-MAX_SEED = 2**31 - 1
 MAX_COST_MICROS = 10**12
 MAX_FPS = 120
 MAX_LISTED, LISTED = 100, 20  # films of a page

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest
-from llm_api.upstream.media.image_errors import image_error
+from llm_api.upstream.media.making_errors import image_error
 from llm_api.upstream.media.vendor_protocol import VendorAnswer
 from tests.support.tables import each
 

@@ -3,11 +3,10 @@
 from typing import Any
 
 from llm_api.domain.images import ImageRequest, SizePolicy
-from llm_api.domain.making import Notice
+from llm_api.domain.making import MAX_SEED, Notice
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.media.image_profiles import ImageModel
 
-_MAX_SEED = 2**31 - 1
 # Without them the picture is another one, and its caller would not know.
 _NEEDED = frozenset(["background", "negative_prompt"])
 _DROPPED = "This model has no such setting; the field was left out."
@@ -63,7 +62,7 @@ def _asked(request: ImageRequest, model: ImageModel) -> _Fields:
 
 
 def _check_seed(request: ImageRequest) -> None:
-    highest = _MAX_SEED - request.n + 1
+    highest = MAX_SEED - request.n + 1
     if (request.seed or 0) > highest:
         message = f"must be at most {highest} with so many pictures: each has the next seed."
         raise InvalidRequest.of_field("seed", message, reason="out_of_range")

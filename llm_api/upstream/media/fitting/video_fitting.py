@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from llm_api.domain.making import FittedRequest, Notice
+from llm_api.domain.making import MAX_SEED, FittedRequest, Notice
 from llm_api.domain.video_sizes import nearest_ratio, shape_of
 from llm_api.domain.videos import (
     AUTO_RATIO,
@@ -20,7 +20,6 @@ from llm_api.upstream.media.fitting.fitted_fields import refused
 from llm_api.upstream.media.fitting.fitted_prompts import fitted_prompts
 from llm_api.upstream.media.video_profiles import ALWAYS, NEVER, VideoModel
 
-_MAX_SEED = 2**31 - 1
 _DROPPED = "This model has no such setting; the field was left out."
 # Without them the film is another one, and its caller would not know.
 _NEEDED = frozenset(["negative_prompt"])
@@ -113,11 +112,10 @@ def _seconds(request: VideoRequest, model: VideoModel) -> _Fitted:
         if not model.can_choose_seconds:
             raise refused("duration", "must be a number of seconds with this model.")
         return AUTO_SECONDS, []
-    made = model.durations or range(model.min_seconds, model.max_seconds + 1)
-    if wanted in made:
+    if wanted in model.lengths:
         return wanted, []
     if request.adapts:
-        nearest = min(made, key=lambda one: (abs(one - wanted), one))
+        nearest = min(model.lengths, key=lambda one: (abs(one - wanted), one))
         message = f"The model makes {nearest} seconds in place of {wanted}."
         return nearest, [Notice("duration", "adapted", message)]
     known = ", ".join(map(str, model.durations)) or f"{model.min_seconds} to {model.max_seconds}"
@@ -181,10 +179,8 @@ def _fields(request: VideoRequest, model: VideoModel) -> tuple[dict[str, Any], l
             notices.append(Notice(field, "dropped", _DROPPED))
         else:
             notices += _left_out(request, field)
-    if (request.seed or 0) > _MAX_SEED:
-        raise InvalidRequest.of_field(
-            "seed", f"must be at most {_MAX_SEED}.", reason="out_of_range"
-        )
+    if (request.seed or 0) > MAX_SEED:
+        raise InvalidRequest.of_field("seed", f"must be at most {MAX_SEED}.", reason="out_of_range")
     if request.fps is not None and model.fps and request.fps not in model.fps:
         known = ", ".join(map(str, model.fps))
         raise refused("fps", f"must be one of {known} for this model.")

@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 
 from llm_api.domain.making import FittedRequest, MadeUsage, VendorFile, VendorResult, VendorTask
-from llm_api.upstream.media.image_errors import no_image, vendor_request_id
 from llm_api.upstream.media.long_texts import base64_of, base64_picture, written
+from llm_api.upstream.media.making_errors import no_image, vendor_request_id
 from llm_api.upstream.media.protocols.openai import read_answer
 from llm_api.upstream.media.protocols.without_tasks import WithoutTasks
 from llm_api.upstream.media.vendor_protocol import Loader, VendorAnswer, VendorRequest

@@ -6,7 +6,8 @@ from typing import Any
 
 from llm_api.domain.making import FittedRequest, MadeUsage, VendorFile, VendorResult
 from llm_api.errors import ApiError
-from llm_api.upstream.media.image_errors import (
+from llm_api.upstream.media.long_texts import base64_of, read_json
+from llm_api.upstream.media.making_errors import (
     bad_answer,
     commonest,
     error_inside,
@@ -14,7 +15,6 @@ from llm_api.upstream.media.image_errors import (
     no_image,
     picture_failure,
 )
-from llm_api.upstream.media.long_texts import base64_of, read_json
 from llm_api.upstream.media.vendor_models import VendorModel
 from llm_api.upstream.media.vendor_protocol import VendorAnswer
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from llm_api.domain.making import FittedRequest, MadeUsage, VendorFile, VendorResult, VendorTask
 from llm_api.errors import ApiError
-from llm_api.upstream.media.image_errors import error_inside, vendor_request_id
 from llm_api.upstream.media.image_profiles import ImageModel
 from llm_api.upstream.media.long_texts import data_uri, written
+from llm_api.upstream.media.making_errors import error_inside, vendor_request_id
 from llm_api.upstream.media.protocols.answer_parts import (
     count_in,
     items_of,

@@ -6,8 +6,8 @@ https://www.alibabacloud.com/help/es/model-studio/qwen-image-openai-compatible
 from typing import Any
 
 from llm_api.domain.making import FittedRequest, VendorResult, VendorTask
-from llm_api.upstream.media.image_errors import vendor_request_id
 from llm_api.upstream.media.long_texts import data_uri, written
+from llm_api.upstream.media.making_errors import vendor_request_id
 from llm_api.upstream.media.protocols.answer_parts import sent_fields
 from llm_api.upstream.media.protocols.dashscope_answers import document_in, pictures_in
 from llm_api.upstream.media.protocols.without_tasks import WithoutTasks

@@ -6,8 +6,8 @@ The word `path` of `wire` is below `/api/v1`, and required.
 """
 
 from llm_api.domain.making import FittedRequest, VendorResult, VendorTask
-from llm_api.upstream.media.image_errors import vendor_request_id
 from llm_api.upstream.media.long_texts import written
+from llm_api.upstream.media.making_errors import vendor_request_id
 from llm_api.upstream.media.protocols.dashscope_answers import (
     document_in,
     message_body,

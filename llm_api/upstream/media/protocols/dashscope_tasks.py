@@ -13,15 +13,15 @@ from typing import Any
 from urllib.parse import quote
 
 from llm_api.domain.making import FittedRequest, VendorResult, VendorTask
-from llm_api.upstream.media.image_errors import (
+from llm_api.upstream.media.image_profiles import ImageModel
+from llm_api.upstream.media.long_texts import data_uri, written
+from llm_api.upstream.media.making_errors import (
     error_inside,
     task_cancelled,
     task_failed,
     task_not_found,
     vendor_request_id,
 )
-from llm_api.upstream.media.image_profiles import ImageModel
-from llm_api.upstream.media.long_texts import data_uri, written
 from llm_api.upstream.media.protocols.answer_parts import names_of, object_in, task_id_of
 from llm_api.upstream.media.protocols.dashscope_answers import (
     document_in,

@@ -23,7 +23,9 @@ from llm_api.domain.making import (
     VendorTask,
 )
 from llm_api.errors import ApiError
-from llm_api.upstream.media.image_errors import (
+from llm_api.upstream.media.image_profiles import ImageModel
+from llm_api.upstream.media.long_texts import base64_of, base64_picture, read_json, written
+from llm_api.upstream.media.making_errors import (
     bad_answer,
     error_inside,
     image_error,
@@ -31,8 +33,6 @@ from llm_api.upstream.media.image_errors import (
     picture_failure,
     vendor_request_id,
 )
-from llm_api.upstream.media.image_profiles import ImageModel
-from llm_api.upstream.media.long_texts import base64_of, base64_picture, read_json, written
 from llm_api.upstream.media.protocols.multipart import Form
 from llm_api.upstream.media.protocols.without_tasks import WithoutTasks
 from llm_api.upstream.media.vendor_protocol import (

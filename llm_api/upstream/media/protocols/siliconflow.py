@@ -3,8 +3,8 @@
 from typing import Any
 
 from llm_api.domain.making import FittedRequest, MadeUsage, VendorResult, VendorTask
-from llm_api.upstream.media.image_errors import error_inside, vendor_request_id
 from llm_api.upstream.media.long_texts import data_uri, written
+from llm_api.upstream.media.making_errors import error_inside, vendor_request_id
 from llm_api.upstream.media.protocols.answer_parts import (
     items_of,
     names_of,

@@ -1,8 +1,8 @@
 """The part of a protocol that is the same for all vendors that answer with the pictures."""
 
 from llm_api.domain.making import VendorResult, VendorTask
-from llm_api.upstream.media.image_errors import task_not_found
 from llm_api.upstream.media.image_profiles import ImageModel
+from llm_api.upstream.media.making_errors import task_not_found
 from llm_api.upstream.media.vendor_protocol import EventReader, VendorAnswer, VendorRequest
 
 

@@ -5,13 +5,13 @@ from urllib.parse import quote
 
 from llm_api.domain.making import FittedRequest, MadeUsage, VendorResult, VendorTask
 from llm_api.errors import ApiError
-from llm_api.upstream.media.image_errors import (
+from llm_api.upstream.media.long_texts import written
+from llm_api.upstream.media.making_errors import (
     error_inside,
     task_failed,
     task_not_found,
     vendor_request_id,
 )
-from llm_api.upstream.media.long_texts import written
 from llm_api.upstream.media.protocols.answer_parts import (
     items_of,
     names_of,

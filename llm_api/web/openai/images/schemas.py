@@ -26,7 +26,7 @@ from llm_api.web.images.orders import (
     user_hash,
 )
 from llm_api.web.images.picture_sources import MAX_PICTURES, MaskField, PictureField
-from llm_api.web.openai.loose_fields import LooseBoolean, LooseInteger, dropped, optional
+from llm_api.web.openai.loose_fields import LooseBoolean, LooseInteger, dropped, optional, seed_in
 from llm_api.web.openai.schemas import model_field
 from llm_api.web.schema_fields import (
     VISIBLE,
@@ -42,7 +42,6 @@ from llm_api.web.schema_fields import (
 from llm_api.web.smorest import StrictSchema
 
 MAX_PROMPT_CHARS = 32_000
-MAX_SEED = 2**31 - 1
 _MAX_REWRITTEN_CHARS = 4_000
 _SIZE_OR_TIER_PATTERN = f"{SIZE_PATTERN}|^(1|1\\.5|2|3|4)[Kk]$|^[Aa][Uu][Tt][Oo]$"
 _TOO_LONG = {"minLength": _MAX_REWRITTEN_CHARS + 1}
@@ -209,13 +208,11 @@ def _request(given: dict[str, Any], extra: dict[str, Any], *, is_edit: bool) -> 
         fields["output_format"] = _FORMATS.get(fields["output_format"], fields["output_format"])
     if not fields.get("negative_prompt"):
         fields.pop("negative_prompt", None)
-    seed = given.get("seed", -1)
     return ImageRequest(
         **fields,
         size=size,
         size_policy=SizePolicy(given.get("size_policy", "nearest")),
-        # -1 is a word for any.
-        seed=None if seed == -1 else seed & MAX_SEED,
+        seed=seed_in(given)[0],
         user=user_hash(given.get("safety_identifier") or given.get("user")),
         is_edit=is_edit,
         partial_images=given.get("partial_images", 0) if given.get("stream") else 0,
@@ -241,8 +238,4 @@ def _without_effect(given: dict[str, Any]) -> list[Notice]:
         notices.append(dropped("partial_images", "It has an effect with stream only."))
     if "optimize_options" in given and not given.get("optimize_prompt"):
         notices.append(dropped("optimize_options", "It has an effect with optimize_prompt only."))
-    seed = given.get("seed", -1)
-    if seed != -1 and not 0 <= seed <= MAX_SEED:
-        words = f"It was brought into the range from 0 to {MAX_SEED}."
-        notices.append(Notice("seed", "adapted", words))
-    return notices
+    return notices + seed_in(given)[1]

@@ -18,7 +18,7 @@ from llm_api.web.images.orders import (
     SizeField,
 )
 from llm_api.web.images.picture_sources import PictureField
-from llm_api.web.openai.loose_fields import LooseBoolean, LooseInteger, dropped, optional
+from llm_api.web.openai.loose_fields import LooseBoolean, LooseInteger, dropped, optional, seed_in
 from llm_api.web.openai.schemas import model_field
 from llm_api.web.openai.videos.film_sizes import nearest_of
 from llm_api.web.openai.videos.frame_names import REFERENCE
@@ -30,7 +30,6 @@ from llm_api.web.videos.film_fields import (
     MAX_COST_MICROS,
     MAX_FPS,
     MAX_LISTED,
-    MAX_SEED,
     DurationField,
     links_field,
     misfits,
@@ -132,14 +131,10 @@ def _sized(given: dict[str, Any]) -> tuple[dict[str, Any], list[Notice]]:
 
 
 def _seeded(given: dict[str, Any]) -> tuple[dict[str, Any], list[Notice]]:
-    """Return the fields with a seed that vendors take; -1 is a word for any."""
-    seed = given.get("seed", -1)
+    """Return the fields with a seed that vendors take, if any."""
+    seed, notices = seed_in(given)
     others = {name: value for name, value in given.items() if name != "seed"}
-    if seed == -1:
-        return others, []
-    words = f"It was brought into the range from 0 to {MAX_SEED}."
-    notices = [] if 0 <= seed <= MAX_SEED else [Notice("seed", "adapted", words)]
-    return {**others, "seed": seed & MAX_SEED}, notices
+    return others if seed is None else {**others, "seed": seed}, notices
 
 
 class OpenAIListArgumentsSchema(ArgumentsSchema):

@@ -6,6 +6,7 @@ import marshmallow as ma
 from marshmallow import ValidationError
 
 from llm_api.domain.images import ImageRequest, SizePolicy
+from llm_api.domain.making import MAX_SEED
 from llm_api.web.images.jobs import MAX_WAIT_MS
 from llm_api.web.images.orders import (
     IS_TRUE,
@@ -38,7 +39,6 @@ from llm_api.web.smorest import StrictSchema
 
 MAX_REFERENCES = 14
 MAX_PICTURES_OF_A_CALL = 10
-MAX_SEED = 2**31 - 1
 # What of an order is no part of the request to a model.
 _OF_ORDER = ("images", "mask", "wait_ms", "callback_url", "preview", "response_format", "tags")
 

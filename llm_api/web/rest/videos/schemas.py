@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import marshmallow as ma
 from marshmallow import ValidationError
 
+from llm_api.domain.making import MAX_SEED
 from llm_api.domain.videos import FIRST_FRAME, RATIOS, RESOLUTIONS
 from llm_api.services.videos.video_job import STATUSES
 from llm_api.web.images.jobs import MAX_WAIT_MS
@@ -35,7 +36,6 @@ from llm_api.web.videos.film_fields import (
     MAX_COST_MICROS,
     MAX_FPS,
     MAX_LISTED,
-    MAX_SEED,
     DurationField,
     links_field,
     misfits,

@@ -13,7 +13,7 @@ from llm_api.domain.making import (
     VendorTask,
 )
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault
-from llm_api.upstream.media.image_errors import (
+from llm_api.upstream.media.making_errors import (
     bad_answer,
     error_inside,
     task_failed,

@@ -1,4 +1,4 @@
-"""Classifies the errors of vendors of pictures, and says whether they may want money for them.
+"""Classifies the errors of vendors of pictures and films, and says whether they may want money.
 
 What a vendor writes is never passed on: it carries account ids, signed addresses and prompts. Its
 codes go into the log, with its id of the request.
