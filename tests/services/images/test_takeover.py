@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -54,6 +54,13 @@ def left_behind(shop: Workshop, *states: str, **changes: object) -> Task:
     )
     shop.tasks.add(task)
     return task
+
+
+def claim_of(shop: Workshop, job_id: str) -> datetime | None:
+    """Return until when the store says that the job is claimed."""
+    stored = shop.tasks.get(job_id)
+    assert stored is not None
+    return stored.claimed_until
 
 
 def taken_over(shop: Workshop) -> ImageJob:
@@ -139,15 +146,14 @@ def test_a_job_whose_worker_lives_is_left_to_it(shop: Workshop, vendor: Scripted
 def test_a_claim_is_renewed_while_a_vendor_is_at_work(
     vendor: ScriptedImages, tmp_path: Path
 ) -> None:
-    with workshop(tmp_path, vendor, lease=0.6) as shop:
-        other, go = shop.worker(), threading.Event()
-        vendor.turns.append(lambda: (go.wait(20), made())[1])
+    with workshop(tmp_path, vendor, lease=2) as shop:
+        other, sent, go = shop.worker(), threading.Event(), threading.Event()
+        vendor.turns.append(lambda: (sent.set(), go.wait(40), made())[2])
         job = shop.service.generate(CAT, caller(), wait=0)
-        claimed = shop.engine.running(job.id)
-        assert claimed is not None
-        first = claimed.task.claimed_until
+        sent.wait(20)  # from now on its work saves nothing until the vendor has answered
+        first = claim_of(shop, job.id)
 
-        wait_until(lambda: claimed.task.claimed_until != first, 10, "renewed")
+        wait_until(lambda: claim_of(shop, job.id) != first, 20, "renewed")
         other.wake()
         go.set()
 
