@@ -111,13 +111,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Collect what a file has left behind: an open socket is to be its own fault."""
-    if nextitem is None or nextitem.path != item.path:
-        gc.collect()
-
-
 def _leaves_to_more(path: Path) -> bool:
     return _LEAVES_TO_MORE.search(path.read_text("utf-8")) is not None
 
@@ -126,6 +119,17 @@ def _position(item: pytest.Item) -> int:
     path = item.path.relative_to(_TESTS).as_posix()
     starts = (n for n, start in enumerate(_LONG_FILES_FIRST) if path.startswith(start))
     return next(starts, len(_LONG_FILES_FIRST))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Collect what a file has left behind: an open socket is to be its own fault.
+
+    A hook would come after pytest has asked what was raised in finalizers, and the next file's
+    first test would be blamed.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -77,9 +77,11 @@ def test_a_silence_is_filled_with_a_comment_that_clients_pass_over(
 
 
 def test_the_sdk_s_helper_reads_a_stream_with_silences(service: Service, reply: Gated) -> None:
-    client = OpenAI(base_url="http://{}:{}/v1".format(*service.address), api_key="none")
     reply.let_go()
-    with client.responses.stream(model="scripted", input="Hi") as stream:
+    with (
+        OpenAI(base_url="http://{}:{}/v1".format(*service.address), api_key="none") as client,
+        client.responses.stream(model="scripted", input="Hi") as stream,
+    ):
         for event in stream:
             if event.type == "response.output_text.delta":
                 reply.let_go(2)
