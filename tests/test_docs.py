@@ -8,7 +8,7 @@ import pytest
 
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.settings import PROJECT_ROOT
-from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
+from llm_api.web.making.picture_bodies import MAX_PICTURES_BODY_BYTES
 from llm_api.web.request.body import MAX_BODY_BYTES
 from tests.support.tables import each
 from tools.error_reasons import Reason, collect

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
+from llm_api.web.making.picture_bodies import MAX_PICTURES_BODY_BYTES
 from llm_api.web.request.body import MAX_BODY_BYTES
 from tests.storage.checkout import fast_upstream, own_service
 from tests.support.paced import Gated

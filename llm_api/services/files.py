@@ -71,7 +71,16 @@ class FileService:
         file_id, size, now = f"file_{secrets.token_hex(16)}", _size_of(data), self._now()
         ends_at = now + self._keep
         file = StoredFile(
-            file_id, task_id, key_id, media_type, size, now, ends_at, width, height, is_input
+            id=file_id,
+            task_id=task_id,
+            key_id=key_id,
+            media_type=media_type,
+            size_bytes=size,
+            created_at=now,
+            expires_at=ends_at,
+            width=width,
+            height=height,
+            is_input=is_input,
         )
         self._row(lambda: self._index.add(file))
         self._write(file, data)

@@ -5,6 +5,7 @@ A request passes `middleware`, `lifecycle` (id, log line), `access` (authenticat
 streams. `idempotency` replays the responses to repeated requests. `schema_fields` are marshmallow's
 fields with our messages, `smorest` ties them to flask-smorest, and `blueprints` says which routes
 are public, for admins and rate limited.
-`rest/` and `openai/` are the two API dialects and do not import each other. `health` is for probes,
+`rest/` and `openai/` are two API dialects and do not import each other; `making` is what requests
+for pictures and for films share in both. `health` is for probes,
 `console` for browsers.
 """

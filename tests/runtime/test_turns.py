@@ -130,15 +130,15 @@ form.add_file("image", "a.png", "image/png", data)
     ),
     "a data URI": (
         """
-from llm_api.web.images.picture_bodies import Inline
-from llm_api.web.images.picture_sources import _bytes_of
+from llm_api.web.making.picture_bodies import Inline
+from llm_api.web.making.picture_sources import bytes_of
 picture = Inline("data:image/png;base64," + base64_encoded(data).decode())
 """,
-        "partial(_bytes_of, picture, 'image', 2 * len(data))",
+        "partial(bytes_of, picture, 'image', 2 * len(data))",
     ),
     "an upload": (
         """
-from llm_api.web.images.picture_bodies import Upload
+from llm_api.web.making.picture_bodies import Upload
 upload = Upload(io.BytesIO(data), len(data))
 """,
         "upload.read",

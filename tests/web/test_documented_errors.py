@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_api.web.images.example_picture import ONE_PIXEL
-from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
+from llm_api.web.making.example_picture import ONE_PIXEL
+from llm_api.web.making.picture_bodies import MAX_PICTURES_BODY_BYTES
 from tests.conftest import AppOf
 from tests.storage.changing import change
 from tests.web.documented_errors import (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from llm_api.web.images.example_picture import ONE_PIXEL
+from llm_api.web.making.example_picture import ONE_PIXEL
 from tests.conftest import AppOf
 from tests.support import image_quirks, replies
 from tests.support.image_upstream import ImageVendor

@@ -7,7 +7,7 @@ import orjson
 
 from llm_api.domain.safe_text import made_printable
 from llm_api.errors import InvalidRequest
-from llm_api.web.images.picture_bodies import Upload
+from llm_api.web.making.picture_bodies import Upload
 
 _OPTIONS = "optimize_options"
 _OPTION = re.compile(rf"{_OPTIONS}\[[a-z_]{{1,40}}\]")

@@ -174,3 +174,13 @@ class OpenAIRequestSchema(StrictSchema):
             is_streamed=bool(taken_out["stream"]),
             shows_usage=bool((taken_out["stream_options"] or {}).get("include_usage")),
         )
+
+
+class OpenAIWarningSchema(ma.Schema):
+    """What became of a field that the model does not take as it is."""
+
+    field = ma.fields.String(required=True)
+    code = ma.fields.String(
+        required=True, metadata={"description": "emulated, adapted, dropped or cut."}
+    )
+    message = ma.fields.String(required=True)

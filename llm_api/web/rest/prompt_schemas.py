@@ -15,8 +15,8 @@ from llm_api.domain.prompts import (
     PromptRequest,
 )
 from llm_api.services.prompts import REWRITE_ID
-from llm_api.web.images.orders import Source
-from llm_api.web.images.picture_sources import PictureField
+from llm_api.web.making.orders import Source
+from llm_api.web.making.picture_sources import PictureField
 from llm_api.web.rest.prompt_languages import LANGUAGE_METADATA, by_language
 from llm_api.web.rest.storyboard_schemas import (
     OF_STORYBOARDS,

@@ -12,7 +12,7 @@ from llm_api.services.prompt_batches import BatchOutcome
 from llm_api.services.prompts import NO_REWRITES, NO_SUCH_REWRITE, NOT_KEPT
 from llm_api.web.documented_errors import BODY_ERRORS, MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.idempotency import cached, idempotent
-from llm_api.web.images.picture_sources import MAX_ALL_BYTES, judged_pictures
+from llm_api.web.making.picture_sources import MAX_ALL_BYTES, judged_pictures
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
 from llm_api.web.rest.prompt_answers import OptimizedPromptSchema, prompt_answer

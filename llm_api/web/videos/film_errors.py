@@ -14,12 +14,7 @@ from llm_api.errors import (
 from llm_api.services.videos.video_models import VIDEO_MODELS
 from llm_api.upstream.media.making_errors import bad_answer
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
-from llm_api.web.images.example_errors import (
-    BODY_TOO_LARGE,
-    NO_PLACE,
-    VENDOR_TOO_SLOW,
-    no_picture,
-)
+from llm_api.web.making.example_errors import BODY_TOO_LARGE, NO_PLACE, VENDOR_TOO_SLOW, no_picture
 
 # Of the route that also waits for the end of a film.
 AWAITED_ERRORS = (*MODEL_ERRORS, 410, 422)

@@ -8,8 +8,8 @@ from marshmallow import ValidationError, fields
 from llm_api.domain.making import Notice
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.videos import AUTO_SECONDS, FIRST_FRAME, LAST_FRAME, REFERENCE, VideoRequest
-from llm_api.web.images.orders import IS_TRUE, Source, never, rewrite_of, user_hash
-from llm_api.web.images.picture_sources import PictureField
+from llm_api.web.making.orders import IS_TRUE, Source, never, rewrite_of, user_hash
+from llm_api.web.making.picture_sources import PictureField
 from llm_api.web.schema_fields import (
     AnyOf,
     FieldProblem,

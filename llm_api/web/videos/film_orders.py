@@ -9,9 +9,9 @@ from llm_api.domain.videos import VideoRequest
 from llm_api.services.jobs.inputs import ImageInputs
 from llm_api.services.jobs.job import JobPreview
 from llm_api.services.videos import VideoJob
-from llm_api.web.images.jobs import made_job
-from llm_api.web.images.orders import Source
-from llm_api.web.images.picture_sources import MAX_ALL_BYTES, read_picture
+from llm_api.web.making.jobs import made_job
+from llm_api.web.making.orders import Source
+from llm_api.web.making.picture_sources import MAX_ALL_BYTES, read_picture
 from llm_api.web.request.context import caller, services
 
 

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from llm_api.web.images.picture_bodies import MAX_PARTS, MAX_PICTURES_BODY_BYTES
+from llm_api.web.making.picture_bodies import MAX_PARTS, MAX_PICTURES_BODY_BYTES
 from tests.web.images.conftest import EDITS, GENERATIONS
 from tests.web.images.studio import BYTES, DATA_URI, Studio
 

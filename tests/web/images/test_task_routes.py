@@ -7,7 +7,7 @@ from llm_api.domain.calls import Caller
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import ContentFiltered, UpstreamFault
 from llm_api.upstream.faults import ClientGone
-from llm_api.web.images.jobs import awaited_job
+from llm_api.web.making.jobs import awaited_job
 from tests.web.images.studio import RUNNING, Studio, job_of
 
 TASK = "/api/v1/images/tasks/img_1"

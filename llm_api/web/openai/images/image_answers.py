@@ -9,8 +9,9 @@ from typing import Any
 
 from llm_api.domain.making import Notice
 from llm_api.services.images import ImageJob, MadePicture
-from llm_api.web.images.answer_parts import failure, file_path, sketch_fields, warning
 from llm_api.web.images.base64_bodies import Base64Of
+from llm_api.web.images.picture_parts import failure, sketch_fields
+from llm_api.web.making.answer_parts import file_path, warning
 
 _DETAILS = ("input_tokens_details", "output_tokens_details")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from llm_api.web.openai.schemas import OpenAIErrorSchema
+from llm_api.web.openai.schemas import OpenAIErrorSchema, OpenAIWarningSchema
 
 
 class OpenAIPictureSchema(ma.Schema):
@@ -39,16 +39,6 @@ class OpenAIFailedPictureSchema(ma.Schema):
     retryable = ma.fields.Boolean(required=True)
     stage = ma.fields.String()
     what = ma.fields.String()
-
-
-class OpenAIWarningSchema(ma.Schema):
-    """What became of a field that the model does not take as it is."""
-
-    field = ma.fields.String(required=True)
-    code = ma.fields.String(
-        required=True, metadata={"description": "emulated, adapted, dropped or cut."}
-    )
-    message = ma.fields.String(required=True)
 
 
 class _PicturePropertiesSchema(ma.Schema):

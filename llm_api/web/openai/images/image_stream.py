@@ -22,7 +22,7 @@ from llm_api.runtime.turns import base64_encoded
 from llm_api.services.images import ImageJob
 from llm_api.upstream.media.vendor_protocol import Preview
 from llm_api.web.images.base64_bodies import ReadFile, encoded, pieces_of
-from llm_api.web.images.jobs import Making
+from llm_api.web.images.image_orders import Making
 from llm_api.web.request.context import RequestState
 from llm_api.web.response.sse import error_event_at, stream_of
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Request
 
-from llm_api.web.images.picture_bodies import held, read_json_or_form
+from llm_api.web.making.picture_bodies import held, read_json_or_form
 from llm_api.web.openai.form_names import has_file, plain_picture, unknown_file, with_options
 from llm_api.web.request.body import StrictParser
 

@@ -14,12 +14,14 @@ from llm_api.domain.making import Notice
 from llm_api.errors import InvalidRequest, UpstreamTimeout
 from llm_api.services.images import ImageJob
 from llm_api.web.dialects.answering import STRICT_SETTING
-from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
-from llm_api.web.images.example_errors import IMAGE_ERRORS, NO_JSON_OR_FORM, image_examples
-from llm_api.web.images.example_picture import ONE_PIXEL
-from llm_api.web.images.jobs import MAX_WAIT_MS, pictures_or_error, preferred_wait, run_order
-from llm_api.web.images.orders import ImageOrder
+from llm_api.web.images.image_errors import IMAGE_ERRORS, image_examples
+from llm_api.web.images.image_orders import ImageOrder, pictures_or_error, run_order
+from llm_api.web.images.picture_parts import TASKS_PATH
+from llm_api.web.making.answer_parts import warning_headers
+from llm_api.web.making.example_errors import NO_JSON_OR_FORM
+from llm_api.web.making.example_picture import ONE_PIXEL
+from llm_api.web.making.jobs import MAX_WAIT_MS, preferred_wait
 from llm_api.web.openai.images.image_answers import closing, images_answer, picture, properties
 from llm_api.web.openai.images.image_schemas import OpenAIImagesSchema, image_events
 from llm_api.web.openai.images.image_stream import EventWriter, stream_images

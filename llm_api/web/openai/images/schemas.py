@@ -12,20 +12,18 @@ from marshmallow import ValidationError
 from llm_api.domain.images import ImageRequest, SizePolicy
 from llm_api.domain.making import Notice
 from llm_api.domain.safe_text import made_printable
-from llm_api.web.images.jobs import MAX_WAIT_MS
-from llm_api.web.images.orders import (
+from llm_api.web.images.image_orders import RATIOS, RESOLUTIONS, ImageOrder
+from llm_api.web.making.jobs import MAX_WAIT_MS
+from llm_api.web.making.orders import (
     IS_TRUE,
-    RATIOS,
-    RESOLUTIONS,
     SIZE_PATTERN,
-    ImageOrder,
     OptimizeOptionsSchema,
     never,
     read_size,
     rewrite_of,
     user_hash,
 )
-from llm_api.web.images.picture_sources import MAX_PICTURES, MaskField, PictureField
+from llm_api.web.making.picture_sources import MAX_PICTURES, MaskField, PictureField
 from llm_api.web.openai.loose_fields import LooseBoolean, LooseInteger, dropped, optional, seed_in
 from llm_api.web.openai.schemas import model_field
 from llm_api.web.schema_fields import (

@@ -24,8 +24,8 @@ from llm_api.services.jobs.job_store import JOBS_AWAY
 from llm_api.services.videos import VideoJob
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.documented_errors import MODEL_ERRORS
-from llm_api.web.images.answer_parts import warning_headers
-from llm_api.web.images.example_errors import NO_JSON_OR_FORM, NO_SUCH_TASK
+from llm_api.web.making.answer_parts import warning_headers
+from llm_api.web.making.example_errors import NO_JSON_OR_FORM, NO_SUCH_TASK
 from llm_api.web.openai.schemas import OpenAIBlueprint
 from llm_api.web.openai.videos.frame_names import PARSER, REFERENCE
 from llm_api.web.openai.videos.schemas import (

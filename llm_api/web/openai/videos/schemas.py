@@ -12,12 +12,8 @@ from llm_api.domain.making import Notice
 from llm_api.domain.safe_text import made_printable
 from llm_api.domain.video_sizes import usual_size
 from llm_api.domain.videos import RATIOS, RESOLUTIONS
-from llm_api.web.images.orders import (
-    MAX_IMAGE_PROMPT_CHARS,
-    OptimizeOptionsSchema,
-    SizeField,
-)
-from llm_api.web.images.picture_sources import PictureField
+from llm_api.web.making.orders import MAX_IMAGE_PROMPT_CHARS, OptimizeOptionsSchema, SizeField
+from llm_api.web.making.picture_sources import PictureField
 from llm_api.web.openai.loose_fields import LooseBoolean, LooseInteger, dropped, optional, seed_in
 from llm_api.web.openai.schemas import model_field
 from llm_api.web.openai.videos.film_sizes import nearest_of

@@ -12,8 +12,8 @@ from llm_api.domain.making import Notice
 from llm_api.domain.tasks import TaskState
 from llm_api.domain.videos import AUTO_SECONDS
 from llm_api.services.videos import VideoJob
-from llm_api.web.images.answer_parts import warning
-from llm_api.web.openai.images.image_schemas import OpenAIWarningSchema
+from llm_api.web.making.answer_parts import warning
+from llm_api.web.openai.schemas import OpenAIWarningSchema
 
 # By our names of the fields that these routes call otherwise.
 NAMES: Mapping[str, str] = {"duration": "seconds", "first_frame": "input_reference"}

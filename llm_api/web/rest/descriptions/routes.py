@@ -8,9 +8,9 @@ from llm_api.domain.calls import CallResult
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from llm_api.web.idempotency import idempotent
-from llm_api.web.images.example_picture import ONE_PIXEL
-from llm_api.web.images.picture_bodies import JSON_PARSER
-from llm_api.web.images.picture_sources import judged_picture
+from llm_api.web.making.example_picture import ONE_PIXEL
+from llm_api.web.making.picture_bodies import JSON_PARSER
+from llm_api.web.making.picture_sources import judged_picture
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
 from llm_api.web.rest.descriptions.schemas import DescriptionOrder, DescriptionRequestSchema

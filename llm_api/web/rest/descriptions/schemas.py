@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import marshmallow as ma
 
 from llm_api.domain.prompts import MAX_PROMPT_CHARS
-from llm_api.web.images.orders import Source
-from llm_api.web.images.picture_sources import PictureField
+from llm_api.web.making.orders import Source
+from llm_api.web.making.picture_sources import PictureField
 from llm_api.web.rest.prompt_languages import LIMITED_TARGET
 from llm_api.web.rest.target_schemas import TARGETS, type_rules
 from llm_api.web.schema_fields import (

@@ -2,21 +2,12 @@
 
 from typing import Any
 
-from flask import g
-
 from llm_api.domain.tasks import TaskState
-from llm_api.errors import ApiError, ContentFiltered
 from llm_api.services.images import ImageJob, JobPreview, MadePicture
-from llm_api.web.images.answer_parts import (
-    TASKS_PATH,
-    failure,
-    file_path,
-    is_sketch,
-    sketch_fields,
-    warning,
-)
 from llm_api.web.images.base64_bodies import Base64Of
-from llm_api.web.request.context import RequestState
+from llm_api.web.images.picture_parts import TASKS_PATH, failure, is_sketch, sketch_fields
+from llm_api.web.making.answer_parts import file_path, warning
+from llm_api.web.rest.tasks.task_answers import error_fields, request_id
 
 
 def generation(job: ImageJob, *, wants_links: bool) -> dict[str, Any]:
@@ -55,20 +46,6 @@ def task(job: ImageJob) -> dict[str, Any]:
         "error": None if job.error is None else error_fields(job.error),
         "warnings": [warning(notice) for notice in job.notices],
         "expires_at": int(job.expires_at.timestamp()),
-        "request_id": request_id(),
-    }
-
-
-def ended_task(
-    job_id: str, status: str | None, cancel_state: str | None, *, kind: str = "image.task"
-) -> dict[str, Any]:
-    """Return what has become of a task that was to end; no `status`: it was deleted."""
-    return {
-        "id": job_id,
-        "object": kind,
-        "status": status,
-        "cancel_state": cancel_state,
-        "deleted": status is None,
         "request_id": request_id(),
     }
 
@@ -134,18 +111,3 @@ def _usage(job: ImageJob) -> dict[str, Any]:
 def status_of(state: TaskState) -> str:
     """Return the word for a state in answers."""
     return "completed" if state is TaskState.SUCCEEDED else state.value
-
-
-def error_fields(error: ApiError) -> dict[str, Any]:
-    """Return why there is no picture."""
-    about = {"reason": error.reason, "message": error.message, "retryable": error.retryable}
-    if isinstance(error, ContentFiltered):
-        known = {"stage": error.stage, "what": error.what}
-        about |= {name: value for name, value in known.items() if value is not None}
-    return about
-
-
-def request_id() -> str:
-    """Return the id of the current request."""
-    state: RequestState = g.request_state
-    return state.request_id

@@ -7,11 +7,16 @@ import marshmallow as ma
 from llm_api.web.rest.images.loop_schemas import (
     FidelitySchema,
     PlannedJudgeSchema,
-    WarningSchema,
     stopped_by,
     tries,
 )
 from llm_api.web.rest.judge.verdict_schemas import PictureVerdictSchema
+from llm_api.web.rest.tasks.task_schemas import (
+    TaskErrorSchema,
+    UsedPromptSchema,
+    VendorRequestSchema,
+    WarningSchema,
+)
 
 STATES = ("queued", "running", "completed", "failed", "cancelled", "expired")
 _COUNT = {"minimum": 0}
@@ -27,17 +32,6 @@ def _count(*, is_null: bool = False, **described: Any) -> ma.fields.Integer:
 
 def _many(schema: type[ma.Schema]) -> ma.fields.List[Any]:
     return ma.fields.List(ma.fields.Nested(schema), required=True)
-
-
-class UsedPromptSchema(ma.Schema):
-    """The prompt, as it came and as it was used."""
-
-    original = _text()
-    used = _text()
-    optimized = ma.fields.Boolean(
-        required=True, metadata={"description": "Whether this service has rewritten it."}
-    )
-    vendor_rewritten = _text(is_null=True, description="The vendor's own rewrite, if it says so.")
 
 
 class PictureSchema(ma.Schema):
@@ -129,16 +123,6 @@ class ImageGenerationSchema(ma.Schema):
     request_id = _text()
 
 
-class TaskErrorSchema(ma.Schema):
-    """Why a task has no pictures."""
-
-    reason = _text()
-    message = _text()
-    retryable = ma.fields.Boolean(required=True)
-    stage = ma.fields.String(metadata={"description": "Of a filter: input or output, if known."})
-    what = ma.fields.String(metadata={"description": "What it was about, such as image, if known."})
-
-
 class ImageTaskSchema(ma.Schema):
     """A task: pictures on their way, or what has become of them."""
 
@@ -173,14 +157,6 @@ class EndedTaskSchema(ma.Schema):
     )
     deleted = ma.fields.Boolean(required=True)
     request_id = _text()
-
-
-class VendorRequestSchema(ma.Schema):
-    """A request that would be sent; pictures in it are left out."""
-
-    method = _text()
-    url = _text()
-    body = ma.fields.Raw(required=True, metadata={"type": ["object", "string", "null"]})
 
 
 class ImagePreviewSchema(ma.Schema):

@@ -9,15 +9,11 @@ from llm_api.services.images import ImageJob
 from llm_api.services.jobs.document import KnownError
 from llm_api.services.loop import LoopJob, LoopPreview
 from llm_api.services.loop.loop_document import LoopTry, step_id
-from llm_api.web.images.answer_parts import TASKS_PATH, file_path_of, warning
-from llm_api.web.rest.images.job_answers import (
-    error_fields,
-    generation,
-    preview,
-    request_id,
-    status_of,
-)
+from llm_api.web.images.picture_parts import TASKS_PATH
+from llm_api.web.making.answer_parts import file_path_of, warning
+from llm_api.web.rest.images.job_answers import generation, preview, status_of
 from llm_api.web.rest.judge.verdict_answers import verdict_answer
+from llm_api.web.rest.tasks.task_answers import error_fields, request_id
 
 
 def loop_generation(job: LoopJob, *, wants_links: bool) -> dict[str, Any]:

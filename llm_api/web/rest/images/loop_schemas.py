@@ -5,6 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from llm_api.web.rest.judge.verdict_schemas import PictureVerdictSchema
+from llm_api.web.rest.tasks.task_schemas import WarningSchema
 
 STOPPED_BY = ("accepted", "max_tries", "max_cost", "deadline", "error", "cancelled")
 _OUTCOMES = ("passed", "failed", "unknown")
@@ -17,14 +18,6 @@ def _about(description: str, **more: Any) -> dict[str, Any]:
 
 def _text(description: str = "", **options: Any) -> ma.fields.String:
     return ma.fields.String(required=True, metadata=_about(description), **options)
-
-
-class WarningSchema(ma.Schema):
-    """What became of a field that the model does not take as it is."""
-
-    field = _text()
-    code = _text("emulated, adapted, dropped or cut.")
-    message = _text()
 
 
 class WhyNotSchema(ma.Schema):

@@ -6,22 +6,23 @@ from llm_api.errors import InvalidRequest
 from llm_api.services.images import ImageJob
 from llm_api.services.jobs.job_store import JOBS_AWAY
 from llm_api.services.loop import LoopJob, LoopPreview, is_loop
-from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
-from llm_api.web.images.example_errors import IMAGE_ERRORS, NO_SUCH_TASK, image_examples
-from llm_api.web.images.jobs import (
-    awaited_job,
+from llm_api.web.images.image_errors import IMAGE_ERRORS, image_examples
+from llm_api.web.images.image_orders import (
+    ImageOrder,
     pictures_or_error,
-    preferred_wait,
     run_loop,
     run_order,
     show_order,
 )
-from llm_api.web.images.orders import ImageOrder
-from llm_api.web.images.picture_bodies import JSON_PARSER
+from llm_api.web.images.picture_parts import TASKS_PATH
+from llm_api.web.making.answer_parts import warning_headers
+from llm_api.web.making.example_errors import NO_SUCH_TASK
+from llm_api.web.making.jobs import awaited_job, preferred_wait
+from llm_api.web.making.picture_bodies import JSON_PARSER
 from llm_api.web.request.context import RequestState, acting_admin, caller, services
 from llm_api.web.response.answers import json_response, report_headers
-from llm_api.web.rest.images.job_answers import ended_task, generation, preview, status_of, task
+from llm_api.web.rest.images.job_answers import generation, preview, status_of, task
 from llm_api.web.rest.images.job_schemas import (
     EndedTaskSchema,
     ImageGenerationSchema,
@@ -30,7 +31,8 @@ from llm_api.web.rest.images.job_schemas import (
 )
 from llm_api.web.rest.images.loop_answers import loop_generation, loop_preview, loop_task
 from llm_api.web.rest.images.schemas import ImageRequestSchema
-from llm_api.web.rest.images.task_arguments import PurgeArgumentsSchema, WaitArgumentsSchema
+from llm_api.web.rest.tasks.task_answers import ended_task
+from llm_api.web.rest.tasks.task_arguments import PurgeArgumentsSchema, WaitArgumentsSchema
 from llm_api.web.smorest import Blueprint
 
 _DEFAULT_WAIT_S = 300.0

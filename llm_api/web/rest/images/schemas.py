@@ -7,23 +7,21 @@ from marshmallow import ValidationError
 
 from llm_api.domain.images import ImageRequest, SizePolicy
 from llm_api.domain.making import MAX_SEED
-from llm_api.web.images.jobs import MAX_WAIT_MS
-from llm_api.web.images.orders import (
+from llm_api.web.images.image_orders import RATIOS, RESOLUTIONS, ImageOrder
+from llm_api.web.making.jobs import MAX_WAIT_MS
+from llm_api.web.making.orders import (
     IS_TRUE,
     MAX_IMAGE_PROMPT_CHARS,
-    RATIOS,
-    RESOLUTIONS,
-    ImageOrder,
     OptimizeOptionsSchema,
     SizeField,
     never,
     rewrite_of,
     user_hash,
 )
-from llm_api.web.images.picture_sources import MaskField, PictureField
+from llm_api.web.making.picture_sources import MaskField, PictureField
 from llm_api.web.rest.images.loop_fields import JudgeField, UntilSchema, plan_of
-from llm_api.web.rest.images.order_fields import callback_field, tags_field, user_field
 from llm_api.web.rest.prompt_schemas import VISIBLE_PROMPT
+from llm_api.web.rest.tasks.order_fields import callback_field, tags_field, user_field
 from llm_api.web.schema_fields import (
     Boolean,
     FieldProblem,

@@ -13,7 +13,7 @@ from llm_api.errors import (
 )
 from llm_api.services.judge.judge_service import NOT_CONFIGURED
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH_MODEL
-from llm_api.web.images.example_errors import BODY_TOO_LARGE, no_picture
+from llm_api.web.making.example_errors import BODY_TOO_LARGE, no_picture
 
 JUDGE_ERRORS = MODEL_ERRORS
 UNPARSABLE = UpstreamFault(

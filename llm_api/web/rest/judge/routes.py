@@ -10,9 +10,9 @@ from llm_api.domain.calls import Caller, CallResult
 from llm_api.domain.judging import Comparison, JudgeRequest, Ranking, Verdict
 from llm_api.services.judge import JudgeService
 from llm_api.web.idempotency import idempotent
-from llm_api.web.images.example_picture import ONE_PIXEL
-from llm_api.web.images.picture_bodies import JSON_PARSER
-from llm_api.web.images.picture_sources import judged_pictures
+from llm_api.web.making.example_picture import ONE_PIXEL
+from llm_api.web.making.picture_bodies import JSON_PARSER
+from llm_api.web.making.picture_sources import judged_pictures
 from llm_api.web.request.context import RequestState, caller, services
 from llm_api.web.response.answers import json_response, report_headers
 from llm_api.web.rest.judge.judge_errors import JUDGE_ERRORS, JUDGE_EXAMPLES

@@ -9,8 +9,8 @@ from marshmallow import ValidationError
 from llm_api.domain.judging import JudgeRequest
 from llm_api.services.judge import DIMENSIONS
 from llm_api.services.judge.rubric import ALIGNMENT
-from llm_api.web.images.orders import MAX_IMAGE_PROMPT_CHARS, Source
-from llm_api.web.images.picture_sources import PictureField
+from llm_api.web.making.orders import MAX_IMAGE_PROMPT_CHARS, Source
+from llm_api.web.making.picture_sources import PictureField
 from llm_api.web.rest.prompt_schemas import VISIBLE_PROMPT
 from llm_api.web.schema_fields import (
     Boolean,

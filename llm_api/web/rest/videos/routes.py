@@ -8,14 +8,14 @@ from llm_api.domain.videos import FIRST_FRAME
 from llm_api.errors import InvalidRequest
 from llm_api.services.jobs.job_store import JOB_RUNNING, JOBS_AWAY
 from llm_api.services.videos import VideoJob
-from llm_api.web.images.answer_parts import warning_headers
-from llm_api.web.images.example_errors import NO_SUCH_TASK
-from llm_api.web.images.jobs import awaited_job, preferred_wait
-from llm_api.web.images.picture_bodies import FRAMES_PARSER
+from llm_api.web.making.answer_parts import warning_headers
+from llm_api.web.making.example_errors import NO_SUCH_TASK
+from llm_api.web.making.jobs import awaited_job, preferred_wait
+from llm_api.web.making.picture_bodies import FRAMES_PARSER
 from llm_api.web.request.context import RequestState, acting_admin, caller, services
 from llm_api.web.response.answers import json_response, report_headers
-from llm_api.web.rest.images.job_answers import ended_task
-from llm_api.web.rest.images.task_arguments import PurgeArgumentsSchema
+from llm_api.web.rest.tasks.task_answers import ended_task
+from llm_api.web.rest.tasks.task_arguments import PurgeArgumentsSchema
 from llm_api.web.rest.videos.schemas import (
     VideoListArgumentsSchema,
     VideoRequestSchema,

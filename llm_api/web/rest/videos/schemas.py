@@ -8,18 +8,13 @@ from marshmallow import ValidationError
 from llm_api.domain.making import MAX_SEED
 from llm_api.domain.videos import FIRST_FRAME, RATIOS, RESOLUTIONS
 from llm_api.services.videos.video_job import STATUSES
-from llm_api.web.images.jobs import MAX_WAIT_MS
-from llm_api.web.images.orders import (
-    IS_TRUE,
-    MAX_IMAGE_PROMPT_CHARS,
-    OptimizeOptionsSchema,
-    never,
-)
-from llm_api.web.images.picture_sources import PictureField
+from llm_api.web.making.jobs import MAX_WAIT_MS
+from llm_api.web.making.orders import IS_TRUE, MAX_IMAGE_PROMPT_CHARS, OptimizeOptionsSchema, never
+from llm_api.web.making.picture_sources import PictureField
 from llm_api.web.query_fields import ArgumentsSchema, DecimalField
-from llm_api.web.rest.images.order_fields import callback_field, tags_field, user_field
-from llm_api.web.rest.images.task_arguments import WaitArgumentsSchema, wait_field
 from llm_api.web.rest.prompt_schemas import VISIBLE_PROMPT
+from llm_api.web.rest.tasks.order_fields import callback_field, tags_field, user_field
+from llm_api.web.rest.tasks.task_arguments import WaitArgumentsSchema, wait_field
 from llm_api.web.schema_fields import (
     Boolean,
     FieldProblem,

@@ -8,8 +8,8 @@ from llm_api.domain.videos import AUTO_SECONDS
 from llm_api.services.jobs.job import JobPreview
 from llm_api.services.videos import VideoJob
 from llm_api.services.videos.video_job import MadeFilm
-from llm_api.web.images.answer_parts import file_path, warning
-from llm_api.web.rest.images.job_answers import error_fields, request_id
+from llm_api.web.making.answer_parts import file_path, warning
+from llm_api.web.rest.tasks.task_answers import error_fields, request_id
 
 VIDEOS_PATH = "/api/v1/videos/"
 _ASKED = ("resolution", "aspect_ratio", "duration", "audio", "seed")

@@ -5,12 +5,12 @@ from typing import Any
 import marshmallow as ma
 
 from llm_api.services.videos.video_job import STATUSES
-from llm_api.web.rest.images.job_schemas import (
+from llm_api.web.rest.tasks.task_schemas import (
     TaskErrorSchema,
     UsedPromptSchema,
     VendorRequestSchema,
+    WarningSchema,
 )
-from llm_api.web.rest.images.loop_schemas import WarningSchema
 
 _COUNT = {"minimum": 0}
 _EXAMPLE_ID = "video_2b8f0d5f7c3e41a9"

@@ -4,7 +4,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from llm_api.web.images.jobs import MAX_WAIT_MS
+from llm_api.web.making.jobs import MAX_WAIT_MS
 from llm_api.web.query_fields import ArgumentsSchema, DecimalField
 from llm_api.web.schema_fields import String
 

@@ -3,21 +3,19 @@
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from flask import g, has_request_context
 from marshmallow import ValidationError
 
-from llm_api.domain.images import ImageRequest
 from llm_api.domain.judging import JudgedPicture
-from llm_api.domain.making import InputPicture, Size
+from llm_api.domain.making import InputPicture
 from llm_api.errors import BodyTooLarge, InvalidRequest
 from llm_api.runtime.turns import base64_decoded
 from llm_api.services.images import ImageInputs
 from llm_api.services.judge import JudgeService
-from llm_api.web.images.orders import ImageOrder, Source
-from llm_api.web.images.picture_bodies import Inline, Upload
+from llm_api.web.making.orders import Source
+from llm_api.web.making.picture_bodies import Inline, Upload
 from llm_api.web.request.context import RequestState
 from llm_api.web.schema_fields import FieldProblem, String, wrong_type
 
@@ -69,25 +67,6 @@ class MaskField(String):
         raise ValidationError([FieldProblem(f"must be {_MASK_FORMS}.", "invalid_url")])
 
 
-def with_pictures(order: ImageOrder, inputs: ImageInputs) -> ImageRequest:
-    """Return the order's request with its pictures, which are read; raises InvalidRequest."""
-    if not order.images:
-        return order.request
-    left = MAX_ALL_BYTES
-    pictures: list[InputPicture] = []
-    for field, source in order.images:
-        picture, size = read_picture(source, field, inputs, left)
-        left -= size
-        pictures.append(picture)
-    mask = None
-    if order.mask is not None:
-        field, source = order.mask
-        data = _bytes_of(source, field, left)
-        first = Size(pictures[0].width, pictures[0].height)
-        mask = inputs.read_mask(data, field, first)
-    return replace(order.request, references=tuple(pictures), mask=mask)
-
-
 def judged_picture(
     source: Source, field: str, judge: JudgeService, left: int = MAX_ALL_BYTES
 ) -> JudgedPicture:
@@ -111,7 +90,7 @@ def judged_picture(
         return picture
     stated = _DATA.match(source.start if isinstance(source, Inline) else str(source)[:_START])
     try:
-        data = _bytes_of(source, field, left)
+        data = bytes_of(source, field, left)
     except InvalidRequest as error:
         raise _too_large_to_judge(error) from error
     return judge.read_picture(data, field, stated[1] if stated else None)
@@ -151,7 +130,28 @@ def read_picture(
         if picture.size_bytes > left:
             raise _too_large(field, is_one=False)
         return picture, picture.size_bytes
-    return inputs.read(_bytes_of(source, field, left), field), _size_of(source)
+    return inputs.read(bytes_of(source, field, left), field), _size_of(source)
+
+
+def bytes_of(source: Source, field: str, left: int) -> bytes:
+    """Return the bytes of a picture that is in the body; raises InvalidRequest.
+
+    Args:
+        source: the picture.
+        field: the name of its field, for errors.
+        left: how many bytes it may have, beside those before it.
+    """
+    size = _size_of(source)
+    if size > MAX_PICTURE_BYTES or size > left:
+        raise _too_large(field, is_one=size > MAX_PICTURE_BYTES)
+    if isinstance(source, Upload):
+        return source.read()
+    text = source.take() if isinstance(source, Inline) else source
+    try:
+        return base64_decoded(text[text.index(",") + 1 :].encode("ascii"), is_strict=True)
+    except (binascii.Error, ValueError) as error:
+        message = "must be a data URI whose base64 is valid."
+        raise InvalidRequest.of_field(field, message, reason="invalid_url") from error
 
 
 def _named(source: str, field: str, inputs: ImageInputs) -> InputPicture:
@@ -190,20 +190,6 @@ def _size_of(source: Source) -> int:
     if isinstance(source, Upload):
         return source.size_bytes
     return (source.text_length if isinstance(source, Inline) else len(source)) * 3 // 4
-
-
-def _bytes_of(source: Source, field: str, left: int) -> bytes:
-    size = _size_of(source)
-    if size > MAX_PICTURE_BYTES or size > left:
-        raise _too_large(field, is_one=size > MAX_PICTURE_BYTES)
-    if isinstance(source, Upload):
-        return source.read()
-    text = source.take() if isinstance(source, Inline) else source
-    try:
-        return base64_decoded(text[text.index(",") + 1 :].encode("ascii"), is_strict=True)
-    except (binascii.Error, ValueError) as error:
-        message = "must be a data URI whose base64 is valid."
-        raise InvalidRequest.of_field(field, message, reason="invalid_url") from error
 
 
 def _too_large(field: str, *, is_one: bool) -> InvalidRequest:

@@ -1,61 +1,24 @@
-"""What a caller has ordered, before its pictures are read, and fields that both dialects have."""
+"""Fields that orders of pictures and of films have, and what is made of them."""
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import ValidationError
 
-from llm_api.domain.images import ImageRequest
-from llm_api.domain.loops import LoopPlan
-from llm_api.domain.making import Notice, Size
+from llm_api.domain.making import Size
 from llm_api.domain.prompts import PromptRequest
-from llm_api.web.images.picture_bodies import Inline, Upload
+from llm_api.web.making.picture_bodies import Inline, Upload
 from llm_api.web.schema_fields import LANGUAGE, LANGUAGE_PATTERN, Boolean, String, line, wrong_type
 from llm_api.web.smorest import StrictSchema
 
 MAX_IMAGE_PROMPT_CHARS = 4_000
-RATIOS = ("auto", "1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9", "9:21")
-RESOLUTIONS = ("1K", "1.5K", "2K", "3K", "4K")
 # What vendors and people write between the sides: x, X, * and the sign of multiplication.
 SIZE_PATTERN = "^[1-9][0-9]{1,3} ?[xX*×] ?[1-9][0-9]{1,3}$"
 _SIZE = re.compile(SIZE_PATTERN.removesuffix("$") + r"\Z")
 IS_TRUE = {"enum": [True]}
 # Where a picture is: a text, which may be an address, or what a body has.
 Source = str | Inline | Upload
-
-
-@dataclass(frozen=True, slots=True)
-class ImageOrder:
-    """A valid order.
-
-    Attributes:
-        request: without its pictures.
-        images, mask: where its pictures are: the name of the field, and its value.
-        optimize: how the prompt is to be rewritten first; None for not at all.
-        wait: seconds to wait for the pictures; None where the caller has not said.
-        callback_url: where the end of the job is announced.
-        is_preview: whether nothing is to be made.
-        wants_links: whether the answer has links to the pictures, and not their bytes.
-        is_streamed: whether the answer is a stream of events.
-        notices: what has become of fields that no model gets to see.
-        plan: how the pictures are judged, and until when they are made again; None for neither.
-        tags: of the usage row, beside those of the request's header.
-    """
-
-    request: ImageRequest
-    images: tuple[tuple[str, Source], ...] = ()
-    mask: tuple[str, Source] | None = None
-    optimize: PromptRequest | None = None
-    wait: float | None = None
-    callback_url: str | None = None
-    is_preview: bool = False
-    wants_links: bool = True
-    is_streamed: bool = False
-    notices: tuple[Notice, ...] = ()
-    plan: LoopPlan | None = None
-    tags: tuple[str, ...] = ()
 
 
 def never(*names: str, **values: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from llm_api.errors import (
     ApiError,
-    BodyTooLarge,
     ContentFiltered,
     Gone,
     InvalidRequest,
@@ -12,35 +11,16 @@ from llm_api.errors import (
     RateLimited,
     Unavailable,
     Unprocessable,
-    UnsupportedMedia,
-    UpstreamTimeout,
 )
 from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.upstream.media.making_errors import no_image
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
-from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
+from llm_api.web.making.example_errors import BODY_TOO_LARGE, NO_PLACE, VENDOR_TOO_SLOW, no_picture
 
 # Of routes that make pictures.
 IMAGE_ERRORS = (*MODEL_ERRORS, 410, 422)
-NO_SUCH_TASK = NotFound("There is no such job.", reason="job_not_found")
-BODY_TOO_LARGE = BodyTooLarge(
-    f"The body must be at most {MAX_PICTURES_BODY_BYTES >> 20} MiB.", reason="body_too_large"
-)
-NO_JSON_OR_FORM = UnsupportedMedia(
-    "The body must be JSON, with Content-Type: application/json, or multipart/form-data.",
-    reason="unsupported_media_type",
-)
 NO_SUCH_MODEL = NotFound.of_field(
     "model", "must be an image model of the catalogue.", reason="model_not_found"
-)
-# Of vendors, which may want money for what they were slow to make.
-NO_PLACE = Unavailable(
-    "The model service has no free place at the moment; try again later.",
-    reason="overloaded",
-    retry_after=1,
-)
-VENDOR_TOO_SLOW = UpstreamTimeout(
-    "The model service did not answer in time.", reason="upstream_timeout", retryable=False
 )
 _OTHERS: Sequence[ApiError] = (
     InvalidRequest.of_field("size", "is not made by this model.", reason="invalid_size").replaced(
@@ -87,9 +67,3 @@ def image_examples(wrong: ApiError, pictures: str) -> Sequence[ApiError]:
         pictures: the field of a picture.
     """
     return (wrong, *_OTHERS, no_picture(pictures))
-
-
-def no_picture(field: str) -> ApiError:
-    """Return the example of a field with something that is no picture."""
-    problem = "is not a picture. Send JPEG, PNG, WebP, GIF or BMP."
-    return InvalidRequest.of_field(field, problem, reason="invalid_image")

@@ -1,0 +1,1 @@
+"""What tasks of pictures and of films share in a small, strict schema."""
