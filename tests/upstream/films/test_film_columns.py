@@ -1,32 +1,38 @@
 """The table of fields of films by vendor, cell by cell: what is sent, made up for, or refused."""
 
 import base64
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from llm_api.domain.videos import AUTO_RATIO, AUTO_SECONDS
-from llm_api.errors import InvalidRequest
 from tests.support.multipart import Part
 from tests.support.pictures import picture
+from tests.upstream.field_tables import (
+    FieldCells,
+    NoticedCells,
+    Sent,
+    SentCells,
+    assert_not_sent,
+    assert_refused,
+    assert_sent,
+    assert_told,
+    cell_name,
+)
 from tests.upstream.films.conftest import FilmAskerOf
 from tests.upstream.films.film_asker import FIRST, LAST, SHOWN
-from tests.upstream.images.picture_asker import has_key, value_at
 
 URI = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
 NEGATED = "A cat. The film must not show: dogs."
 FRAMES = (FIRST, LAST)
 CLIP, SONG = "https://example.com/clip.mp4", "https://example.com/song.mp3"
-Sent = Mapping[str, Any]
 
 
 def _ark(kind: str, url: str, role: str) -> dict[str, Any]:
     return {"type": f"{kind}_url", f"{kind}_url": {"url": url}, "role": role}
 
 
-# Of each cell: the row, the column, what is asked for, and what is then in the body.
-SENT: list[tuple[str, str, Sent, Sent]] = [
+SENT: SentCells = [
     ("prompt", "ark", {}, {"content": [{"type": "text", "text": "A cat"}]}),
     ("prompt", "wan", {}, {"input.prompt": "A cat"}),
     ("prompt", "wan2.7", {}, {"input.prompt": "A cat"}),
@@ -216,7 +222,7 @@ SENT: list[tuple[str, str, Sent, Sent]] = [
     ("model", "siliconflow", {}, {"model": "Wan-AI/Wan2.2-T2V-A14B"}),
 ]
 # Fields of which nothing is in the body, although it is asked for what could make one.
-ABSENT: list[tuple[str, str, Sent]] = [
+ABSENT: FieldCells = [
     ("negative_prompt", "ark", {"negative_prompt": "dogs"}),
     ("negative_prompt", "zhipu", {"negative_prompt": "dogs"}),
     ("duration", "siliconflow", {"duration": 5}),
@@ -238,7 +244,7 @@ ABSENT: list[tuple[str, str, Sent]] = [
     ("fps", "ark", {"fps": 24}),
     ("camera_fixed", "ark", {"camera_fixed": False}),
 ]
-REFUSED: list[tuple[str, str, Sent]] = [
+REFUSED: FieldCells = [
     ("duration", "ark", {"duration": 3}),
     ("duration", "ark 2.0 fast", {"duration": AUTO_SECONDS}),
     ("duration", "wan", {"duration": AUTO_SECONDS}),
@@ -280,7 +286,7 @@ REFUSED: list[tuple[str, str, Sent]] = [
     ("prompt", "ark", {"prompt": ""}),
     ("prompt", "siliconflow i2v", {"prompt": "", "pictures": (FIRST,)}),
 ]
-NOTICED: list[tuple[str, Sent, tuple[str, str]]] = [
+NOTICED: NoticedCells = [
     ("ark", {"negative_prompt": "dogs"}, ("negative_prompt", "emulated")),
     ("ark", {"user": "a1b2c3d4"}, ("user", "dropped")),
     ("ark", {"camera_fixed": True}, ("camera_fixed", "dropped")),
@@ -320,47 +326,30 @@ COMMANDS = [
 ]
 
 
-def cell_name(value: object) -> str | None:
-    """Name a test by the row and the column of its cell."""
-    return value if isinstance(value, str) else None
-
-
 @pytest.mark.parametrize(("row", "column", "asked", "expected"), SENT, ids=cell_name)
 def test_a_field_is_sent(
     film_asker: FilmAskerOf, row: str, column: str, asked: Sent, expected: Sent
 ) -> None:
-    body = film_asker(column).sent(**asked)
-
-    assert {path: value_at(body, path) for path in expected} == expected, row
+    assert_sent(film_asker(column), row, asked, expected)
 
 
 @pytest.mark.parametrize(("name", "column", "asked"), ABSENT, ids=cell_name)
 def test_a_field_is_not_sent(film_asker: FilmAskerOf, name: str, column: str, asked: Sent) -> None:
-    assert not has_key(film_asker(column).sent(**asked), name)
+    assert_not_sent(film_asker(column), name, asked)
 
 
 @pytest.mark.parametrize(("field", "column", "asked"), REFUSED, ids=cell_name)
 def test_a_field_is_refused_by_its_name(
     film_asker: FilmAskerOf, field: str, column: str, asked: Sent
 ) -> None:
-    asker = film_asker(column)
-
-    with pytest.raises(InvalidRequest) as raised:
-        asker.fit(**asked)
-
-    assert [one.field for one in raised.value.fields] == [field]
-    assert not asker.vendor.requests
+    assert_refused(film_asker(column), field, asked)
 
 
 @pytest.mark.parametrize(("column", "asked", "notice"), NOTICED, ids=cell_name)
 def test_the_caller_is_told(
     film_asker: FilmAskerOf, column: str, asked: Sent, notice: tuple[str, str]
 ) -> None:
-    asker = film_asker(column)
-
-    asker.fit(**asked)
-
-    assert notice in asker.notices
+    assert_told(film_asker(column), asked, notice)
 
 
 @pytest.mark.parametrize("column", sorted(PATHS))

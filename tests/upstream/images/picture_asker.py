@@ -23,7 +23,6 @@ KEY = "sk-canary-of-the-key"
 REFERENCE = InputPicture("one", "image/png", 1024, 1024, len(picture()))
 MANY_LOOKS = 20
 _TIMEOUTS = Timeouts(connect=3.0, first_byte=20.0, idle=20.0, total=60.0, stream=60.0)
-_MISSING = object()
 
 
 class PictureAsker:
@@ -62,11 +61,15 @@ class PictureAsker:
         self.client.close()
         self.vendor.__exit__(kind, error, trace)
 
+    def fit(self, prompt: str = "A cat", **fields: Any) -> FittedRequest:
+        """Put a request into the model's terms; raises InvalidRequest."""
+        self.fitted = self.client.fit(ImageRequest(prompt, **fields), self._model)
+        return self.fitted
+
     def ask(self, prompt: str = "A cat", **fields: Any) -> VendorResult:
         """Ask for pictures, and return those of all calls; raises ApiError."""
-        request = ImageRequest(prompt, **fields)
-        self.fitted = self.client.fit(request, self._model)
-        results = [self._part(self.fitted, part) for part in range(len(self.fitted.parts))]
+        fitted = self.fit(prompt, **fields)
+        results = [self._part(fitted, part) for part in range(len(fitted.parts))]
         pictures = [one for result in results for one in result.files]
         failed = [one for result in results for one in result.failed]
         last = results[-1]
@@ -89,8 +92,7 @@ class PictureAsker:
 
     def submitted(self, **fields: Any) -> VendorTask:
         """Ask for a picture of a vendor with tasks, and return the task."""
-        fitted = self.client.fit(ImageRequest("A cat", **fields), self._model)
-        made = self._create(fitted, 0)
+        made = self._create(self.fit(**fields), 0)
         assert isinstance(made, VendorTask)
         return made
 
@@ -121,21 +123,3 @@ class PictureAsker:
             self.looks += 1
             made = self.look(made, looked)
         raise AssertionError("the task does not end")
-
-
-def value_at(body: Mapping[str, Any], path: str) -> Any:
-    """Return what a body has at a path such as `input.messages.0.role`; None if nothing."""
-    value: Any = body
-    for step in path.split("."):
-        if isinstance(value, list):
-            value = value[int(step)] if int(step) < len(value) else _MISSING
-        elif isinstance(value, dict):
-            value = value.get(step, _MISSING)
-    return None if value is _MISSING else value
-
-
-def has_key(value: Any, name: str) -> bool:
-    """Whether any object in a body has a field of this name."""
-    if isinstance(value, dict):
-        return name in value or any(has_key(inner, name) for inner in value.values())
-    return isinstance(value, list) and any(has_key(inner, name) for inner in value)

@@ -5,8 +5,6 @@ Zhipu. OpenAI's column and the local servers have files of their own.
 """
 
 import base64
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
@@ -14,16 +12,25 @@ from llm_api.domain.making import Size
 from llm_api.domain.tasks import CancelState
 from llm_api.errors import InvalidRequest
 from tests.support.pictures import picture
+from tests.upstream.field_tables import (
+    FieldCells,
+    NoticedCells,
+    Sent,
+    SentCells,
+    assert_not_sent,
+    assert_refused,
+    assert_sent,
+    assert_told,
+    cell_name,
+)
 from tests.upstream.images.conftest import AskerOf
-from tests.upstream.images.picture_asker import REFERENCE, has_key, value_at
+from tests.upstream.images.picture_asker import REFERENCE
 
 DATA_URI = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
 NEGATED = "A cat. The picture must not show: dogs."
 WIDE = Size(1664, 928)
-Sent = Mapping[str, Any]
 
-# Of each cell: the row, the column, what is asked for, and what is then in the body.
-SENT: list[tuple[str, str, Sent, Sent]] = [
+SENT: SentCells = [
     ("prompt", "ark", {}, {"prompt": "A cat"}),
     ("prompt", "A", {}, {"input.prompt": "A cat"}),
     ("prompt", "B", {}, {"input.messages.0.content": [{"text": "A cat"}]}),
@@ -119,7 +126,7 @@ SENT: list[tuple[str, str, Sent, Sent]] = [
     ("stream", "ark", {"partial_images": 1}, {"stream": True}),
 ]
 # Fields of which nothing is in the body, although it is asked for what could make one.
-ABSENT: list[tuple[str, str, Sent]] = [
+ABSENT: FieldCells = [
     ("n", "ark", {"n": 2}),
     ("n", "zhipu", {"n": 2}),
     ("batch_size", "siliconflow", {"n": 2}),
@@ -139,7 +146,7 @@ ABSENT: list[tuple[str, str, Sent]] = [
     ("output_format", "ark", {"output_format": "png"}),
 ]
 FAN_OUT = ["ark", "B plus", "B z-image", "siliconflow", "zhipu", "zhipu task"]
-REFUSED: list[tuple[str, str, Sent]] = [
+REFUSED: FieldCells = [
     ("seed", "ark", {"seed": 7}),
     ("quality", "ark", {"quality": "high"}),
     ("quality", "A", {"quality": "high"}),
@@ -161,7 +168,7 @@ REFUSED: list[tuple[str, str, Sent]] = [
     ("size", "B plus", {"size": Size(1024, 1024)}),
     ("size", "zhipu", {"size": Size(1000, 1000)}),
 ]
-NOTICED: list[tuple[str, Sent, tuple[str, str]]] = [
+NOTICED: NoticedCells = [
     ("ark", {"negative_prompt": "dogs"}, ("negative_prompt", "emulated")),
     ("zhipu", {"negative_prompt": "dogs"}, ("negative_prompt", "emulated")),
     ("zhipu", {"seed": 7}, ("seed", "dropped")),
@@ -183,25 +190,16 @@ PATHS = {
 }
 
 
-def cell_name(value: object) -> str | None:
-    """Name a test by the row and the column of its cell."""
-    return value if isinstance(value, str) else None
-
-
 @pytest.mark.parametrize(("row", "column", "asked", "expected"), SENT, ids=cell_name)
 def test_a_field_is_sent(
     picture_asker: AskerOf, row: str, column: str, asked: Sent, expected: Sent
 ) -> None:
-    body = picture_asker(column).sent(**asked)
-
-    assert {path: value_at(body, path) for path in expected} == expected, row
+    assert_sent(picture_asker(column), row, asked, expected)
 
 
 @pytest.mark.parametrize(("name", "column", "asked"), ABSENT, ids=cell_name)
 def test_a_field_is_not_sent(picture_asker: AskerOf, name: str, column: str, asked: Sent) -> None:
-    body = picture_asker(column).sent(**asked)
-
-    assert not has_key(body, name)
+    assert_not_sent(picture_asker(column), name, asked)
 
 
 @pytest.mark.parametrize("column", FAN_OUT)
@@ -235,24 +233,14 @@ def test_the_seeds_of_several_calls_follow_each_other(picture_asker: AskerOf) ->
 def test_a_field_is_refused_by_its_name(
     picture_asker: AskerOf, field: str, column: str, asked: Sent
 ) -> None:
-    asker = picture_asker(column)
-
-    with pytest.raises(InvalidRequest) as caught:
-        asker.ask(**asked)
-
-    assert caught.value.fields[0].field == field
-    assert asker.vendor.requests == []
+    assert_refused(picture_asker(column), field, asked)
 
 
 @pytest.mark.parametrize(("column", "asked", "notice"), NOTICED, ids=cell_name)
 def test_a_caller_is_told_what_became_of_a_field(
     picture_asker: AskerOf, column: str, asked: Sent, notice: tuple[str, str]
 ) -> None:
-    asker = picture_asker(column)
-
-    asker.ask(**asked)
-
-    assert notice in asker.notices
+    assert_told(picture_asker(column), asked, notice)
 
 
 @pytest.mark.parametrize(("column", "path"), PATHS.items(), ids=cell_name)
