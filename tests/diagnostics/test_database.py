@@ -225,7 +225,7 @@ def test_a_check_leaves_no_connection_to_the_limiter_store(
     states = [checks.reachable().state, checks.writable().state]
 
     assert states == ["ok", "ok" if limit == "0" else "FAIL"]
-    wait_until(lambda: valkey.open_connections() == 0, 5, "a connection stayed open")
+    wait_until(lambda: valkey.open_connections() == 0, 20, "a connection stayed open")
 
 
 def test_a_wrong_password_of_the_limiter_store_is_told(valkey: ValkeyServer) -> None:

@@ -47,9 +47,9 @@ def test_a_gated_upstream_notices_that_its_client_left(upstream: ScriptedUpstrea
     upstream.script(Gated(EVENTS))
 
     with ask(upstream):
-        wait_until(lambda: upstream.requests, 5, "the request is read")
+        wait_until(lambda: upstream.requests, 20, "the request is read")
 
-    wait_until(lambda: upstream.open_connections == 0, 5, "the upstream closes, too")
+    wait_until(lambda: upstream.open_connections == 0, 20, "the upstream closes, too")
 
 
 def test_lines_are_put_together_from_pieces(upstream: ScriptedUpstream) -> None:
@@ -136,7 +136,7 @@ def test_a_flood_is_held_up_by_a_client_that_does_not_read(upstream: ScriptedUps
         assert answer.read_event() == b"1"
         assert not reply.is_over.wait(0.5)
 
-    assert reply.is_over.wait(5)
+    assert reply.is_over.wait(20)
     assert 0 < reply.sent_bytes < 1_000 * 65_536
 
 

@@ -178,14 +178,14 @@ def test_a_connection_is_kept_alive(upstream: ScriptedUpstream) -> None:
             session.post(f"{upstream.url}/chat/completions", json={}, timeout=5)
 
         assert (upstream.connections, upstream.open_connections) == (1, 1)
-    wait_until(lambda: upstream.open_connections == 0, 2, "the connection is closed")
+    wait_until(lambda: upstream.open_connections == 0, 20, "the connection is closed")
 
 
 def test_cut_connections_leave_the_upstream_listening(upstream: ScriptedUpstream) -> None:
     with requests.Session() as session:
         session.get(f"{upstream.url}/models", timeout=5)
         upstream.close_connections()
-        wait_until(lambda: upstream.open_connections == 0, 2, "the connection is closed")
+        wait_until(lambda: upstream.open_connections == 0, 20, "the connection is closed")
 
         assert session.get(f"{upstream.url}/models", timeout=5).ok
 
@@ -228,7 +228,7 @@ def test_a_hanging_upstream_notices_that_the_client_left(upstream: ScriptedUpstr
     with pytest.raises(requests.ReadTimeout), requests.Session() as session:
         session.post(f"{upstream.url}/chat/completions", json={}, timeout=0.1)
 
-    wait_until(lambda: upstream.open_connections == 0, 2, "the upstream lets go")
+    wait_until(lambda: upstream.open_connections == 0, 20, "the upstream lets go")
 
 
 def test_a_dribbled_reply_comes_in_pieces(upstream: ScriptedUpstream) -> None:
@@ -277,7 +277,7 @@ def test_a_silent_stream_notices_that_the_client_left(upstream: ScriptedUpstream
 
     assert talk(upstream, timeout=0.2).endswith(b"data: one\n\n\r\n")
 
-    wait_until(lambda: upstream.open_connections == 0, 2, "the upstream lets go")
+    wait_until(lambda: upstream.open_connections == 0, 20, "the upstream lets go")
 
 
 def test_a_redirect_names_its_target(upstream: ScriptedUpstream) -> None:
@@ -326,7 +326,7 @@ def test_a_stopped_upstream_is_gone_at_once() -> None:
         clients = [socket.create_connection((LOOPBACK, upstream.port)) for _ in range(3)]
         for client in clients:
             client.sendall(request_bytes("GET", "/"))
-        wait_until(lambda: len(upstream.requests) == 3, 5, "the requests have arrived")
+        wait_until(lambda: len(upstream.requests) == 3, 20, "the requests have arrived")
         started = time.monotonic()
 
     assert time.monotonic() - started < 30  # of the 60 it was told to hang for

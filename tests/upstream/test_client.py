@@ -375,7 +375,7 @@ def test_an_idle_connection_that_was_closed_is_no_error(
 ) -> None:
     asker.ask()
     upstream.close_connections()
-    wait_until(lambda: upstream.open_connections == 0, 5, "the upstream closed its side")
+    wait_until(lambda: upstream.open_connections == 0, 20, "the upstream closed its side")
 
     completion = asker.ask()
 
@@ -582,7 +582,7 @@ def test_an_abandoned_call_closes_its_connection_within_a_second(
     gone = threading.Event()
     with ThreadPoolExecutor() as pool:
         failing = pool.submit(asker.fail, is_disconnected=gone.is_set)
-        wait_until(lambda: upstream.requests, 5, "the upstream was asked")
+        wait_until(lambda: upstream.requests, 20, "the upstream was asked")
 
         gone.set()
 
@@ -613,7 +613,7 @@ def occupied(upstream: ScriptedUpstream, asker_of: AskerOf) -> Iterator[tuple[As
     upstream.script(replies.answer_with(wait_and_answer))
     with ThreadPoolExecutor() as pool:
         pool.submit(first.ask)
-        wait_until(lambda: upstream.requests, 5, "the place is taken")
+        wait_until(lambda: upstream.requests, 20, "the place is taken")
         yield first, second
         release.set()
 
@@ -657,7 +657,7 @@ def test_a_call_whose_client_left_while_it_waited_is_not_made(
     asker = asker_of(behavior=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=20))
     with ThreadPoolExecutor() as pool:
         pool.submit(asker.ask)
-        wait_until(lambda: upstream.requests, 5, "the place is taken")
+        wait_until(lambda: upstream.requests, 20, "the place is taken")
 
         error = asker.fail(is_disconnected=lambda: True)
 

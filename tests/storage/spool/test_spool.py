@@ -69,7 +69,7 @@ def start(tmp_path: Path, folder: Path) -> Iterator[Starter]:
 def killed(child: Child) -> None:
     """Kill the process, with no chance to clean up."""
     child.send(SIGKILL)
-    child.wait(5)
+    child.wait(20)
 
 
 def adopted(folder: Path) -> list[UsageRecord]:
@@ -94,7 +94,7 @@ def test_the_row_of_an_ended_call_reaches_the_store(spool: Spool, store: ListSto
     spool.begin(begun())
     spool.end(ended(reason="r", total_ms=7))
 
-    wait_until(lambda: store.records, 5, "the row is in the store")
+    wait_until(lambda: store.records, 20, "the row is in the store")
     assert store.records == [ended(reason="r", total_ms=7)]
 
 
@@ -112,7 +112,7 @@ def test_rows_wait_while_the_store_is_away(spool: Spool, store: ListStore) -> No
     for number in range(1_200):
         spool.begin(begun(f"req_{number:04}"))
         spool.end(ended(f"req_{number:04}"))
-    wait_until(lambda: store.refusals >= 2, 5, "the spool tries more than once")
+    wait_until(lambda: store.refusals >= 2, 20, "the spool tries more than once")
 
     store.is_away = False
 
@@ -206,7 +206,7 @@ def test_orphans_are_taken_up_without_waiting_for_a_call(
 
     spool.start()
 
-    wait_until(lambda: store.records, 5, "the row of the killed process is in the store")
+    wait_until(lambda: store.records, 20, "the row of the killed process is in the store")
 
 
 def test_a_living_process_keeps_its_file(start: Starter, folder: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_full_file_is_replaced_by_a_small_one(spool: Spool, folder: Path) -> N
 
     spool.flush()
 
-    wait_until(lambda: len(list(folder.iterdir())) == 1, 5, "the full file is gone")
+    wait_until(lambda: len(list(folder.iterdir())) == 1, 20, "the full file is gone")
     (path,) = folder.iterdir()
     assert path.stat().st_size == 0
 
@@ -268,7 +268,7 @@ def test_rows_reach_the_store_when_a_full_file_cannot_be_replaced(
 ) -> None:
     spool.begin(begun("req_first"))
     spool.end(ended("req_first"))
-    wait_until(lambda: store.records, 5, "the thread runs")
+    wait_until(lambda: store.records, 20, "the thread runs")
     folder.rename(folder.with_name("moved"))
     folder.touch()
     fill(spool)
@@ -329,7 +329,7 @@ def test_a_file_that_cannot_be_opened_does_not_hold_up_the_others(
     spool.begin(begun())
     spool.end(ended())
 
-    wait_until(lambda: store.records, 5, "the row is in the store")
+    wait_until(lambda: store.records, 20, "the row is in the store")
 
 
 def test_the_spool_outlives_an_error_nobody_thought_of(spool: Spool, store: ListStore) -> None:

@@ -212,7 +212,7 @@ def test_closing_the_client_closes_its_idle_connections(
 
     asker.client.close()
 
-    wait_until(lambda: upstream.open_connections == 0, 5, "the connection is closed")
+    wait_until(lambda: upstream.open_connections == 0, 20, "the connection is closed")
 
 
 def test_a_client_that_is_closed_sends_nothing(upstream: ScriptedUpstream, asker: Asker) -> None:
