@@ -19,6 +19,7 @@ _PREFIX = "/console/static"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
 }
 _PLAIN = "text/plain; charset=utf-8"  # licenses

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, current_app, make_response, render_template, request
+from markupsafe import Markup, escape
 
 from llm_api.services.keys.session_service import Session
 from llm_api.web.access.browser_sessions import session_of_page
-from llm_api.web.console import assets, page_texts
+from llm_api.web.console import assets, page_texts, service_sentences
 from llm_api.web.console.page_table import PAGES
 from llm_api.web.request.context import services
 
@@ -44,6 +45,9 @@ def render_for(
     def text(key: str, **parts: object) -> str:
         return page_texts.text_of(language, key, **parts)
 
+    def said(sentence: str) -> Markup:
+        return said_in(language, sentence)
+
     page = render_template(
         template,
         t=text,
@@ -57,6 +61,8 @@ def render_for(
         session=session,
         needs_key=bool(current_app.config["REQUIRE_API_KEY"]),
         script_texts=page_texts.texts_for_scripts(language, (section, *shares)),
+        sentences=service_sentences.address_of(language),
+        said=said,
         **values,
     )
     response = make_response(page)
@@ -64,6 +70,12 @@ def render_for(
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language, Cookie"
     return response
+
+
+def said_in(language: str, sentence: str) -> Markup:
+    """Return a sentence of the service as HTML: in a language, or marked as the English it is."""
+    text = service_sentences.said(language, sentence)
+    return Markup('<span lang="en">{}</span>').format(sentence) if text is None else escape(text)
 
 
 def session_of_request() -> Session | None:

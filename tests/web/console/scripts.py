@@ -14,7 +14,8 @@ _TIMEOUT = 60
 # {"$form": [[name, value]]}.
 _PROGRAM = """
 const {{ AttachedFile }} = await import("{folder}/program_text.js");
-const {{ {name} }} = await import("{folder}/{module}");
+const module = await import("{folder}/{module}");
+const called = {function};
 let text = "";
 for await (const piece of process.stdin) text += piece;
 const calls = JSON.parse(text, (_, value) => {{
@@ -26,7 +27,7 @@ const calls = JSON.parse(text, (_, value) => {{
   }}
   return form;
 }});
-process.stdout.write(JSON.stringify(calls.map((given) => {name}(...given))));
+process.stdout.write(JSON.stringify(calls.map((given) => called(...given))));
 """
 
 
@@ -38,8 +39,19 @@ def called(module: str, name: str, *calls: Sequence[Any]) -> list[Any]:
         name: of the function, which it exports.
         calls: the arguments of each call, as JSON has them.
     """
+    return evaluated(module, f"module.{name}", *calls)
+
+
+def evaluated(module: str, function: str, *calls: Sequence[Any]) -> list[Any]:
+    """Call a function that uses a module of the pages, and return its results.
+
+    Args:
+        module: its file in `static/js/`.
+        function: in JavaScript, which has what the module exports as `module`.
+        calls: the arguments of each call, as JSON has them.
+    """
     folder = (REPOSITORY_ROOT / "llm_api/web/console/static/js").as_uri()
-    program = _PROGRAM.format(folder=folder, module=module, name=name)
+    program = _PROGRAM.format(folder=folder, module=module, function=function)
     node, _ = compute_driver_executable()
     done = subprocess.run(  # of Playwright
         [node, "--input-type=module", "--eval", program],

@@ -1,5 +1,6 @@
 // Films as their page shows and keeps them.
 
+import { said } from "./said.js";
 import { number, t } from "./texts.js";
 
 const KIBIBYTE = 1024;
@@ -14,7 +15,7 @@ export function viewOf(task) {
     about: [...facts(result), ...asked(request)].join(" · "),
     used: prompt.optimized ? prompt.used : "",
     vendorRewrite: prompt.vendor_rewritten ?? "",
-    warnings: task.warnings.map((one) => one.message),
+    warnings: task.warnings.map((one) => said(one.message)),
   };
 }
 

@@ -1,5 +1,6 @@
 // What a judge says of two pictures, or of several, as the page of the judge shows it.
 
+import { asIs, said } from "./said.js";
 import { number, t } from "./texts.js";
 
 /** Returns the better of two pictures. */
@@ -43,6 +44,6 @@ function saidOf(answer, more) {
   return {
     look: answer.consistent ? "good" : "warn",
     consistent: t(answer.consistent ? "judge.consistent" : "judge.inconsistent"),
-    lines: [...lines, ...answer.warnings],
+    lines: [...lines.map(asIs), ...answer.warnings.map(said)],
   };
 }

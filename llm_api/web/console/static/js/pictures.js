@@ -8,6 +8,7 @@ import { startPage } from "./page.js";
 import { PATH, orderOf, stepsOf } from "./picture_chain.js";
 import { pictureDrops } from "./picture_drops.js";
 import * as shown from "./picture_views.js";
+import { said } from "./said.js";
 import { number, t } from "./texts.js";
 
 const SKETCH = "layout-sketch";
@@ -25,6 +26,7 @@ function pictures() {
       ...{ n: "1", ratio: "", seed: "", negative: "", checkpoints: "" },
     },
     result: null,
+    warnings: [],
     views: [],
     rows: [],
     tries: [],
@@ -47,7 +49,7 @@ function pictures() {
       return why ? t(`pictures.stopped_${why}`) : "";
     },
     get notDrawn() {
-      return (this.result?.not_drawn ?? []).join(", ");
+      return (this.result?.not_drawn ?? []).map((one) => said(one).text).join(", ");
     },
     get hasLost() {
       return this.rows.some((row) => row.lost);
@@ -107,6 +109,7 @@ function pictures() {
       );
       Object.assign(this, {
         result,
+        warnings: result.warnings.map((one) => said(one.message)),
         views: shown.viewsOf(result),
         rows: shown.rowsOf(result),
         tries: shown.triesOf(result),

@@ -3,6 +3,7 @@
 import { given, linesIn, numberIn } from "./form_values.js";
 import { inOtherWords, newPlaces } from "./marks.js";
 import { kindName, kindNames } from "./marks_view.js";
+import { asIs, said, saidName } from "./said.js";
 import { number, t } from "./texts.js";
 
 const NEARLY_FULL = 0.95;
@@ -74,20 +75,16 @@ function notesOf(made) {
   const missing = Object.entries(inOtherWords(made.optimized_prompt, details));
   const isRewritten = details.method !== "fallback";
   const notes = [
-    { title: t("prompts.warnings"), texts: made.warnings ?? [], look: "warn" },
-    { title: t("prompts.added"), texts: (details.added ?? []).length ? [kindNames(details.added)] : [] },
-    { title: t("prompts.repaired"), texts: (details.repaired ?? []).map(repairName), look: "repair" },
-    {
-      title: t("prompts.unchecked"),
-      texts: (details.unchecked ?? []).length ? [kindNames(details.unchecked)] : [],
-      look: "open",
-    },
+    { title: t("prompts.warnings"), texts: (made.warnings ?? []).map(said), look: "warn" },
+    { title: t("prompts.added"), texts: kindsOf(details.added) },
+    { title: t("prompts.repaired"), texts: (details.repaired ?? []).map((name) => asIs(repairName(name))), look: "repair" },
+    { title: t("prompts.unchecked"), texts: kindsOf(details.unchecked), look: "open" },
     {
       title: t("prompts.in_other_words"),
-      texts: isRewritten ? missing.map(([kind, words]) => `${kindName(kind)}: ${words.join(" · ")}`) : [],
+      texts: isRewritten ? missing.map(([kind, words]) => asIs(`${kindName(kind)}: ${words.join(" · ")}`)) : [],
     },
     { title: t("prompts.first_problems"), texts: (details.checks?.first_problems ?? []).map(problemName) },
-    { title: t("prompts.notes"), texts: details.notes ?? [] },
+    { title: t("prompts.notes"), texts: (details.notes ?? []).map(said) },
   ];
   return notes.filter((note) => note.texts.length).map((note) => ({ look: "", ...note }));
 }
@@ -103,7 +100,11 @@ function repairName(name) {
 }
 
 function problemName(name) {
-  return name.replaceAll("_", " ");
+  return saidName("problems", name.replaceAll("_", " "));
+}
+
+function kindsOf(kinds = []) {
+  return kinds.length ? [asIs(kindNames(kinds))] : [];
 }
 
 function tokensOf(tokens) {

@@ -5,6 +5,7 @@ import { withCost } from "./facts.js";
 import { keptName } from "./page.js";
 import { secondsText, viewOf } from "./film_views.js";
 import { PLAN_PATH, canConnect, canMakeShot, isWholeCast, planOf, shotOrder } from "./shot_order.js";
+import { said, saidName } from "./said.js";
 import { number, t } from "./texts.js";
 
 const KEPT = keptName("films.storyboard");
@@ -50,6 +51,9 @@ export function storyboard() {
     lengthOf(shot) {
       return secondsText(shot.seconds);
     },
+    cameraOf(shot) {
+      return saidName("cameras", shot.camera).text;
+    },
     labelOf(act, shot) {
       return t(`films.${act}`, { number: number(shot.number) });
     },
@@ -76,7 +80,7 @@ export function storyboard() {
         ...{ number: shot.number, seconds: shot.seconds, camera: shot.camera },
         ...{ prompt: shot.prompt, negative: shot.negative_prompt ?? "", view: null },
       }));
-      this.notes = warnings ?? [];
+      this.notes = (warnings ?? []).map(said);
       this.status = t("films.shots_done", { count: number(this.shots.length) });
       this.keepBoard();
       this.focusSoon("shots");

@@ -1,5 +1,6 @@
 // A verdict on a picture as `_verdict.html` shows it.
 
+import { asIs, said, saidName } from "./said.js";
 import { number, t } from "./texts.js";
 
 const SIGNS = { passed: "✓", failed: "✗", unknown: "?" };
@@ -29,7 +30,7 @@ export function verdictView(verdict) {
     points: verdict.checkpoints.map(pointOf),
     flags: flagsOf(verdict.measurements),
     issues: verdict.issues.map(issueOf),
-    warnings: verdict.warnings,
+    warnings: verdict.warnings.map(said),
     summary: verdict.summary ?? "",
     safety: verdict.safety_note ?? "",
   };
@@ -64,7 +65,9 @@ function axisOf([name, { score, level, evidence, spread }]) {
 
 function pointOf({ text, passed, evidence, source }) {
   const by = t(`verdict.source_${source}`);
-  return { ...signed(stateOf(passed)), text, word: t(`verdict.${stateOf(passed)}`), why: evidence ?? "", by };
+  // What a model has seen is in its own words.
+  const why = source === "measured" && evidence ? said(evidence) : asIs(evidence ?? "");
+  return { ...signed(stateOf(passed)), text, word: t(`verdict.${stateOf(passed)}`), why, by };
 }
 
 function flagsOf(measured) {
@@ -76,14 +79,15 @@ function flagsOf(measured) {
   ];
   const texts = (measured.texts ?? []).map((one) => `“${one.text}”`);
   if (texts.length) lines.push(t("verdict.texts", { texts: texts.join(" ") }));
-  const objects = (measured.objects ?? []).map((one) => one.label);
+  const objects = (measured.objects ?? []).map((one) => saidName("things", one.label).text);
   if (objects.length) lines.push(t("verdict.objects", { names: objects.join(", ") }));
   for (const [part, how] of Object.entries(measured.unavailable)) {
-    lines.push(t("verdict.unavailable", { part: t(`verdict.part_${part}`), how }));
+    lines.push(t("verdict.unavailable", { part: t(`verdict.part_${part}`), how: said(how).text }));
   }
   return lines;
 }
 
 function issueOf({ type, severity, where }) {
-  return [type, severity, where].filter(Boolean).join(" · ");
+  const named = [type, severity].filter(Boolean).map((word) => saidName("flaws", word).text);
+  return [...named, where].filter(Boolean).join(" · ");
 }

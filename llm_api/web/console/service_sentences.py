@@ -1,0 +1,148 @@
+"""The service's own sentences in the languages of the pages, by patterns with places.
+
+A file of `static/sentences/` has them for a language: scripts read it with `service_sentences.js`,
+which finds the same as this. docs/console.md describes the patterns.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+
+from llm_api.web.console import assets
+
+_PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_SENTENCE_END = re.compile(r"[.!?] ")
+# What a place stands for: a text in quotes ends with them, another has no end of a sentence, but
+# for lists of texts and for sentences that stand last.
+_QUOTED = {('"', '"'): '([^"]+)', ("“", "”"): "([^”]+)"}
+_PLAIN = "((?:(?![.!?] [A-Z]).)+?)"
+_ANY = "(.+?)"
+_NUMBERS = r"([\d.]+(?:, [\d.]+)*)"
+_OUTSIDE_QUOTES = re.compile(r""", (?=(?:[^"“”]|"[^"]*"|“[^”]*”)*$)""")
+_FILES = {"zh": "sentences/zh.json"}
+_WORDS, _NAMES = "words", "names"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A sentence with places: what it looks like, and how another language says it.
+
+    `kinds` are those of the places by their names: what stands for `known` is so itself, and for
+    `said` perhaps; `list` has such parts, `number` is one or several, others are kinds of names.
+    """
+
+    english: str
+    pattern: re.Pattern[str]
+    kinds: Mapping[str, str | None]
+    said: str
+
+    @property
+    def letters(self) -> int:
+        """How many letters it has beside its places."""
+        return len(_PLACE.sub("", self.english))
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """Return what the other language says, with `values` in the places of their names."""
+        return _PLACE.sub(lambda place: values[place[1]], self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The sentences of a language and what stands in their places, the most particular first.
+
+    `names` are those that the service gives to things, by their kinds.
+    """
+
+    sentences: Sequence[Form]
+    words: Sequence[Form]
+    names: Mapping[str, Mapping[str, str]]
+
+    def translated(self, sentence: str) -> str | None:
+        """Return a sentence, or several, in the catalogue's language; None for one unknown."""
+        whole = self._formed(sentence, self.sentences)
+        if whole is not None:
+            return whole
+        for end in reversed([found.end() for found in _SENTENCE_END.finditer(sentence)]):
+            first = self._formed(sentence[: end - 1], self.sentences)
+            rest = None if first is None else self.translated(sentence[end:])
+            if first is not None and rest is not None:
+                return first + rest
+        return None
+
+    def _formed(self, text: str, forms: Sequence[Form]) -> str | None:
+        for form in forms:
+            if found := form.pattern.fullmatch(text):
+                places = zip(form.kinds.items(), found.groups(), strict=True)
+                values = {name: self._value(text, kind) for (name, kind), text in places}
+                known = {name: value for name, value in values.items() if value is not None}
+                if len(known) == len(values):
+                    return form.filled(known)
+        return None
+
+    def _value(self, text: str, kind: str | None) -> str | None:
+        if kind == "list":
+            return "、".join(self._known(one) or one for one in _OUTSIDE_QUOTES.split(text))
+        if kind in {"said", "known"}:
+            return self._known(text) or (text if kind == "said" else None)
+        return self.names.get(kind or "", {}).get(text, text)
+
+    def _known(self, text: str) -> str | None:
+        return self._formed(text, self.words) or self.translated(text)
+
+
+def address_of(language: str) -> str | None:
+    """Return where scripts get the sentences of a language; None for what needs none."""
+    return assets.address_of(_FILES[language]) if language in _FILES else None
+
+
+def said(language: str, sentence: str) -> str | None:
+    """Return a sentence of the service in a language of the pages, None where it is not known."""
+    return catalogue_of(language).translated(sentence) if language in _FILES else sentence
+
+
+@cache
+def catalogue_of(language: str) -> Catalogue:
+    """Return the sentences of a language, which has a file; it is read when first asked for."""
+    return catalogue_from(orjson.loads((assets.FOLDER / _FILES[language]).read_bytes()))
+
+
+def catalogue_from(rooms: Mapping[str, Mapping[str, Any]]) -> Catalogue:
+    """Return a catalogue of rooms: `words`, `names` by their kinds, and any others of sentences."""
+    words, names = (rooms.get(name, {}) for name in (_WORDS, _NAMES))
+    others = [texts for name, texts in rooms.items() if name not in {_WORDS, _NAMES}]
+    sentences = {english: text for texts in others for english, text in texts.items()}
+    return Catalogue(_forms(sentences), _forms(words), names)
+
+
+def _forms(texts: Mapping[str, str]) -> Sequence[Form]:
+    forms = [
+        Form(english, re.compile("".join(_parts(english)), re.DOTALL), _kinds(english), text)
+        for english, text in texts.items()
+    ]
+    return sorted(forms, key=lambda form: -form.letters)
+
+
+def _kinds(english: str) -> dict[str, str | None]:
+    return {place[1]: place[2] for place in _PLACE.finditer(english)}
+
+
+def _parts(english: str) -> Iterator[str]:
+    """Yield the parts of a pattern: texts, and what may stand in the places between them."""
+    at = 0
+    for place in _PLACE.finditer(english):
+        yield re.escape(english[at : place.start()])
+        around = english[place.start() - 1 : place.start()], english[place.end() : place.end() + 1]
+        yield _taken_by(place[2], around)
+        at = place.end()
+    yield re.escape(english[at:])
+
+
+def _taken_by(kind: str | None, around: tuple[str, str]) -> str:
+    if kind == "number":
+        return _NUMBERS
+    is_last = not around[1]
+    return _ANY if kind == "list" or (kind and is_last) else _QUOTED.get(around, _PLAIN)

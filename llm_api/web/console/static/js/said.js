@@ -1,0 +1,36 @@
+// What the service says, in the language of the page.
+
+import { catalogueOf, translated } from "./service_sentences.js";
+import { language } from "./texts.js";
+
+const address = document.querySelector('meta[name="sentences"]')?.content;
+let catalogue = null;
+
+/** Ends when `said` knows the sentences of the page's language, or can get none. */
+export const isReady = address ? load() : Promise.resolve();
+
+async function load() {
+  try {
+    catalogue = catalogueOf(await (await fetch(address)).json());
+  } catch {
+    // Then the page has the service's own words.
+  }
+}
+
+/** Returns a sentence of the service as {text, lang}: `lang` is null where it is the page's. */
+export function said(sentence) {
+  if (!address) return { text: sentence, lang: null };
+  const text = catalogue && translated(sentence, catalogue);
+  return text ? { text, lang: null } : { text: sentence, lang: "en" };
+}
+
+/** Returns a name that the service gives something, such as a thing that was seen, as `said` does. */
+export function saidName(kind, name) {
+  const text = catalogue?.names[kind]?.[name];
+  return text || !address ? { text: text ?? name, lang: null } : { text: name, lang: "en" };
+}
+
+/** Returns a text that is no sentence of the service, such as a model's, as `said` does. */
+export function asIs(text) {
+  return { text, lang: null };
+}

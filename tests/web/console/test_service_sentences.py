@@ -1,0 +1,221 @@
+"""What the service says in English, in Chinese: by patterns that scripts and pages read alike."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from llm_api.services.measured_judge.detectable import COCO
+from llm_api.services.prompts.languages import tags
+from llm_api.services.prompts.storyboards.camera_moves import MOVES
+from llm_api.settings.settings import PROJECT_ROOT
+from llm_api.web.console import assets
+from llm_api.web.console.service_sentences import catalogue_from, catalogue_of, said
+from tests.support.tables import each
+from tests.web.console.scripts import evaluated
+from tests.web.console.sentence_sources import PLACE, Module, filled, modules
+
+FILE = assets.FOLDER / "sentences" / "zh.json"
+PROMPTS = PROJECT_ROOT / "llm_api/services/prompts"
+# Where sentences come from that pages show, beside notices, which are found wherever they are made.
+ROOMS = (
+    *("services/prompts/", "services/judge/", "services/measured_judge/", "services/loop/"),
+    *(
+        "services/images/",
+        "services/videos/",
+        "services/keys/service.py",
+        "upstream/media/fitting/",
+    ),
+)
+# What pages say by the reason of an error, or what is said to a model, drawn, or cannot be.
+FOR_NOBODY = {
+    'Reads "⟨1⟩", .',
+    "Nothing of the prompt could be drawn.",
+    "The ⟨1⟩ must not show: ⟨2⟩.",
+    *("Most important: ⟨1⟩.", "⟨1⟩. Most important: ⟨2⟩."),
+    *("⟨1⟩.", "⟨1⟩. ⟨2⟩.", "⟨1⟩。 ⟨2⟩."),
+    *("Wide shot.", "Medium shot.", "Low angle."),
+}
+# Beginnings of others.
+FOR_MODELS = ("You choose the framing", "You add words for light", "Write the JSON object again")
+BY_REASON = ("No image model is configured on this service.",)
+# Pages send no such requests.
+ELSEWHERE = ("cli/", "settings/", "web/anthropic/", "web/openai/responses/")
+# What stands in their places is found by another test.
+OPEN = {"must be ⟨1⟩.", "must be left out ⟨1⟩.", "must be ⟨1⟩ of the catalogue."}
+BEHIND_ANOTHER = re.compile(rf"^{PLACE} (?=[A-Z{PLACE}])")
+SIGN = re.compile(r"⟨\d+⟩")
+ENGLISH = re.compile(r"\b[a-z]+ [a-z]+ [a-z]+\b")
+COMMANDS = re.compile(r"(make \w+|make run|requirements/vision\.txt)")
+
+ROOM_OF_TESTS = {
+    "words": {
+        "the {axis}": "{axis}轴",
+        "red": "红",
+        "{first:number} to {last:number}": "{first}～{last}",
+    },
+    "names": {"things": {"cat": "猫"}},
+    "some": {
+        'Reads "{text}".': "读到“{text}”。",
+        "{name} is {color:said}.": "{name} 是{color}。",
+        "{name} is {color:said}, as asked.": "{name} 如所要求，是{color}。",
+        "must be {what:known}.": "必须是{what}。",
+        "Seen: {what:list}.": "看到：{what}。",
+        "There is a {thing:things}.": "有{thing}。",
+        "Why: {why:said}": "原因：{why}",
+    },
+}
+ALL_OF = """(sentences, rooms) => {
+  const catalogue = module.catalogueOf(rooms);
+  return sentences.map((one) => module.translated(one, catalogue));
+}"""
+CASES = (
+    ('Reads "a. B".', "读到“a. B”。"),
+    ('Reads "a". Reads "b".', "读到“a”。读到“b”。"),
+    ('Reads "a "b".', None),
+    ("It is red.", "It 是红。"),
+    ("It is red, as asked.", "It 如所要求，是红。"),
+    ("It is mauve.", "It 是mauve。"),
+    ("One. It is red.", None),
+    ("must be the width.", "必须是width轴。"),
+    ("must be 4, 5 to 6.", "必须是4, 5～6。"),
+    ("must be something else.", None),
+    ('Seen: "a, b", red, “c, d”, x.', '看到："a, b"、红、“c, d”、x。'),
+    ("There is a cat.", "有猫。"),
+    ("Why: It is red. It is red.", "原因：It 是红。It 是红。"),
+    ("Nobody knows this.", None),
+)
+
+
+@each(("english", "chinese"), CASES)
+def test_a_sentence_is_said_by_its_pattern(english: str, chinese: str | None) -> None:
+    assert catalogue_from(ROOM_OF_TESTS).translated(english) == chinese
+
+
+def test_scripts_find_the_same() -> None:
+    rooms = json.loads(FILE.read_text("utf-8"))
+    mine, whole = [english for english, _ in CASES], every_sentence()
+
+    found = evaluated("service_sentences.js", ALL_OF, [mine, ROOM_OF_TESTS], [whole, rooms])
+
+    assert found[0] == [chinese for _, chinese in CASES]
+    assert found[1] == [said("zh", one) for one in whole]
+
+
+def test_a_page_in_english_says_what_the_service_says() -> None:
+    assert said("en", "Nobody knows this.") == "Nobody knows this."
+
+
+def test_each_sentence_stands_in_the_file_once_with_the_same_places() -> None:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len(dict(pairs)) == len(pairs)
+        return dict(pairs)
+
+    json.loads(FILE.read_text("utf-8"), object_pairs_hook=once)
+    catalogue = catalogue_of("zh")
+
+    for form in (*catalogue.sentences, *catalogue.words):
+        places = re.findall(r"\{(\w+)\}", form.said)
+        assert sorted(places) == sorted(form.kinds), form.english
+    english = [form.english for form in catalogue.sentences]
+    assert len(set(english)) == len(english)
+
+
+@cache
+def every_sentence() -> Sequence[str]:
+    """Return what the service says in sentences, with signs in their places."""
+    found = {text for module in modules() for text in module.notices() | _of_rooms(module)}
+    fields = {
+        text
+        for module in modules()
+        if not module.name.startswith(ELSEWHERE)
+        for text in module.field_errors()
+    }
+    texts = {filled(BEHIND_ANOTHER.sub("", text))[0] for text in found | fields}
+    left = texts - FOR_NOBODY - OPEN
+    return sorted(one for one in left if not one.startswith((*FOR_MODELS, *BY_REASON)))
+
+
+def _of_rooms(module: Module) -> set[str]:
+    return module.sentences() if module.name.startswith(ROOMS) else set()
+
+
+def doubts_on(sentences: Sequence[str]) -> Iterator[str]:
+    """Yield the sentences that are not in Chinese, or not with all that stands in their places."""
+    for english in sentences:
+        chinese = said("zh", english)
+        signs = SIGN.findall(english)
+        if chinese is None or not re.search(r"[\u4e00-\u9fff]", chinese):
+            yield english
+        elif {*signs} - {*SIGN.findall(chinese)} or ENGLISH.search(COMMANDS.sub("", chinese)):
+            yield f"{english} => {chinese}"
+
+
+def test_all_that_the_source_says_is_said_in_chinese() -> None:
+    sentences = every_sentence()
+
+    assert len(sentences) > 250
+    assert list(doubts_on(sentences)) == []
+
+
+def test_what_a_field_must_be_is_said_in_chinese() -> None:
+    given = ("messages_for", "wrong_type", "_out_of_range", "TextFormat")
+    found = {
+        text
+        for module in modules()
+        if not module.name.startswith((*ELSEWHERE, "diagnostics/"))
+        for text in module.arguments(given)
+        | module.constants("expected", "_EXPECTED_MOMENT", "_EXPECTED_CURSOR")
+        if text.strip(f"{PLACE} ")
+    }
+    nouns = ("an image model", "a video model")
+    ranges = ("an integer", "a number")
+
+    assert len(found) > 20
+    assert list(doubts_on([f"must be {filled(text)[0]}." for text in sorted(found)])) == []
+    assert list(doubts_on([f"must be {noun} of the catalogue." for noun in nouns])) == []
+    for between in ("from ⟨1⟩ to ⟨2⟩", "over ⟨1⟩, at most ⟨2⟩"):
+        assert list(doubts_on([f"must be {noun} {between}." for noun in ranges])) == []
+
+
+def test_what_can_be_wrong_with_a_rewrite_is_said_in_chinese() -> None:
+    rows = tomllib.loads((PROMPTS / "checks" / "violations.toml").read_text("utf-8"))
+    problems = catalogue_of("zh").names["problems"]
+
+    messages = [filled(row["message"].replace("{}", PLACE))[0] for row in rows.values()]
+
+    assert list(doubts_on(messages)) == []
+    assert {code.replace("_", " ") for code in (*rows, "control_arm")} == set(problems)
+
+
+def test_what_is_known_of_target_models_is_said_in_chinese() -> None:
+    rows = tomllib.loads((PROJECT_ROOT / "config" / "targets.toml").read_text("utf-8"))["targets"]
+    notes = [row["note"] for row in rows.values() if "note" in row]
+
+    assert len(notes) > 10
+    assert list(doubts_on(notes)) == []
+
+
+def test_names_are_said_in_chinese() -> None:
+    names = catalogue_of("zh").names
+    known = [*tags.languages().values()]
+    languages = [f"The model's rewrite was not in {one.name} throughout." for one in known]
+
+    assert set(names["things"]) == set(COCO)
+    assert set(names["cameras"]) == set(MOVES)
+    assert [one for one in languages if re.search("[A-Z]", said("zh", one) or "English")] == []
+
+
+def test_how_to_get_what_cannot_be_measured_is_said_in_chinese() -> None:
+    pictures = [module for module in modules() if module.name.startswith("pictures/")]
+    reasons = [
+        text
+        for module in pictures
+        for text in sorted(module.constants("_HOW_TO_GET", "_TOO_MUCH_TEXT"))
+    ]
+
+    assert len(reasons) == 3
+    assert list(doubts_on(reasons)) == []
+    assert list(doubts_on([f"Unavailable: {how}." for how in reasons])) == []
