@@ -7,7 +7,7 @@ from pathlib import Path
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
 DEFAULT = "en"
-_FOLDER = Path(__file__).parent / "languages"
+FOLDER = Path(__file__).parent / "languages"
 _SHARED = "script"  # the section whose words the scripts of every page use
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -16,7 +16,7 @@ Texts = Mapping[str, Mapping[str, str]]
 @cache
 def texts_of(language: str) -> Texts:
     """Return the words of one of LANGUAGES, by section and name."""
-    return tomllib.loads((_FOLDER / f"{language}.toml").read_text("utf-8"))
+    return tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8"))
 
 
 def text_of(language: str, key: str, **values: object) -> str:

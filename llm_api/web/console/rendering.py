@@ -1,6 +1,7 @@
 """Makes the pages of templates: language, theme, addresses of files, and the content policy."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from flask import Response, current_app, make_response, render_template, request
@@ -8,7 +9,7 @@ from markupsafe import Markup, escape
 
 from llm_api.services.keys.session_service import Session
 from llm_api.web.access.browser_sessions import session_of_page
-from llm_api.web.console import assets, page_texts, service_sentences
+from llm_api.web.console import assets, page_texts, service_reasons, service_sentences
 from llm_api.web.console.page_table import PAGES
 from llm_api.web.request.context import services
 
@@ -55,6 +56,8 @@ def render_for(
         section=section,
         language=language,
         languages=page_texts.LANGUAGES,
+        reasons=service_reasons.address_of(language),
+        explained=partial(service_reasons.explained, language),
         theme=THEMES[place],
         next_theme=THEMES[(place + 1) % len(THEMES)],
         pages=PAGES,

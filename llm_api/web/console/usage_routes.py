@@ -5,7 +5,14 @@ from flask import Response, g, make_response, request
 
 from llm_api.errors import ApiError
 from llm_api.web.blueprints import PublicBlueprint
-from llm_api.web.console import figures, rendering, sign_in, usage_arguments, usage_view
+from llm_api.web.console import (
+    figures,
+    operate_words,
+    rendering,
+    sign_in,
+    usage_arguments,
+    usage_view,
+)
 from llm_api.web.console.field_problems import Problems, problems_of
 from llm_api.web.request.context import RequestState, services
 from llm_api.web.response.error_formats import error_headers
@@ -23,6 +30,7 @@ def usage() -> Response:
     state: RequestState = g.request_state
     state.key = None if session is None else session.key
     problems: Problems = []
+    failure: ApiError | None = None
     page, status, headers = None, 200, dict[str, str]()
     try:
         view = usage_arguments.UsageViewSchema().load(request.args.to_dict())
@@ -32,7 +40,7 @@ def usage() -> Response:
         view, status = usage_arguments.default_view(), 400
     except ApiError as error:
         note_error(error)
-        problems, status = [("", error.message)], error.status
+        failure, status = error, error.status
         headers = error_headers(error, request.path)
     response = rendering.render(
         "usage.html",
@@ -40,6 +48,8 @@ def usage() -> Response:
         page=page,
         view=view,
         problems=problems,
+        failure=failure,
+        words=operate_words.words_of(rendering.language_of_request()),
         choices={
             "days": usage_arguments.DAYS,
             "by": usage_arguments.BY,

@@ -263,6 +263,21 @@ def test_what_a_filter_refuses_is_an_error_with_its_words(
     assert watched.page.locator("video").count() == 0
 
 
+def test_a_film_that_fails_is_told_in_chinese(browser: Chromium, site: str) -> None:
+    error = {"reason": "content_filtered", "message": "It was refused.", "stage": "output"}
+    task = {"id": "video_1", "status": "failed", "poll_url": "/", "error": error}
+    with browser.showing(site, PHONE) as watched:
+        page = watched.open(PATH)
+        page.route("**/videos/generate", lambda asked: asked.fulfill(status=202, json=task))
+        begin(page)
+
+        error_box = page.locator(".error")
+        expect(error_box.locator("strong")).to_have_text("请求或生成的内容被上游的内容过滤拒绝。")
+        expect(error_box).to_contain_text("请换一个提示词再试。")
+        expect(error_box.locator("[lang=en]")).to_have_text("It was refused.")
+        assert watched.barriers() == []
+
+
 def test_a_film_that_waits_is_cancelled(watched: Watched, vendor: FilmVendor) -> None:
     page = watched.page
     vendor.says(*["queued"] * 30)

@@ -11,7 +11,7 @@ from llm_api.errors import ApiError
 from llm_api.services.keys.session_service import Session
 from llm_api.web.access import browser_sessions
 from llm_api.web.blueprints import PublicBlueprint
-from llm_api.web.console import rendering, sign_in
+from llm_api.web.console import operate_words, rendering, sign_in
 from llm_api.web.request.context import RequestState, acting_admin
 from llm_api.web.response.error_formats import error_headers
 from llm_api.web.response.errors import note_error
@@ -42,7 +42,7 @@ def for_admins(view: Callable[_P, Response]) -> Callable[_P, Response]:
             return view(*args, **kwargs)
         except ApiError as error:
             note_error(error)
-            response = shown("problem", status=error.status, problem=error.message)
+            response = shown("problem", status=error.status, problem=error)
             response.headers.update(error_headers(error, request.path))
             return response
 
@@ -56,7 +56,10 @@ def admin() -> Actor:
 
 def shown(template: str, *, status: int = 200, **values: Any) -> Response:
     """Return a page of `templates/operate/`, which browsers do not keep: it may have a secret."""
-    page = rendering.render(f"operate/{template}.html", SECTION, here=template, **values)
+    words = operate_words.words_of(rendering.language_of_request())
+    page = rendering.render(
+        f"operate/{template}.html", SECTION, here=template, words=words, **values
+    )
     response = make_response(page, status)
     response.headers["Cache-Control"] = "no-store"
     return response

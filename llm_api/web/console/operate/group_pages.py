@@ -32,10 +32,8 @@ def create_group() -> Response:
     try:
         draft = KeyGroup("", **NewGroupSchema().load(document))
         group = services().groups.create(draft, admin())
-    except ma.ValidationError as error:
+    except (ma.ValidationError, InvalidRequest) as error:
         return _list(document, problems_of(error))
-    except InvalidRequest as error:
-        return _list(document, [("", error.message)])
     return going_to(f"groups/{group.id}?done=created")
 
 
@@ -55,10 +53,8 @@ def change_group(group_id: str) -> Response:
     try:
         found = GroupChangeSchema().load(document)
         known.change(group_id, lambda one: replace(one, **found), admin())
-    except ma.ValidationError as error:
+    except (ma.ValidationError, InvalidRequest) as error:
         return _form(known.find(group_id), document, problems_of(error))
-    except InvalidRequest as error:
-        return _form(known.find(group_id), document, [("", error.message)])
     return going_to(f"groups/{group_id}?done=changed")
 
 

@@ -67,10 +67,8 @@ def create_key() -> Response:
     try:
         draft = ApiKey(**{"id": "", **with_group(NewKeySchema().load(document))})
         issued = services().keys.issue(draft, admin())
-    except ma.ValidationError as error:
+    except (ma.ValidationError, InvalidRequest) as error:
         return _form(None, document, problems_of(error))
-    except InvalidRequest as error:
-        return _form(None, document, [("", error.message)])
     return _secret(issued)
 
 
@@ -90,10 +88,8 @@ def change_key(key_id: str) -> Response:
     document = key_forms.key_document(described)
     try:
         found = with_group(KeyChangeSchema().load(document))
-    except ma.ValidationError as error:
+    except (ma.ValidationError, InvalidRequest) as error:
         return _form(described, document, problems_of(error))
-    except InvalidRequest as error:
-        return _form(described, document, [("", error.message)])
     services().keys.change(key_id, lambda one: replace(one, **found), admin())
     return going_to(f"keys/{key_id}?done=changed")
 

@@ -1,7 +1,8 @@
 // Calls this service as any other client does. What was sent, and what is known of the answer,
 // comes back with it: `request` for code samples, `facts` for the line below an answer.
 
-import { isReady } from "./said.js";
+import { isReady as areExplained } from "./explanations.js";
+import { isReady as areSaid } from "./said.js";
 import { t } from "./texts.js";
 
 const READING = ["GET", "HEAD"];
@@ -97,7 +98,7 @@ async function send(request, signal) {
     if (error.name === "AbortError") throw error;
     throw new CallError(t("script.unreachable"));
   }
-  await isReady; // what an answer says can then be said in the page's language
+  await Promise.all([areExplained, areSaid]); // what an answer says can then be said in the page's language
   const facts = factsOf(response, startedAt);
   if (!response.ok) {
     facts.ms = Math.round(performance.now() - startedAt);

@@ -2,10 +2,11 @@
 
 import { call, requestOf } from "./api.js";
 import { callState } from "./call_state.js";
+import { failureOf, failureOfTask } from "./failure.js";
 import { followed } from "./followed_task.js";
 import { taskKeeper } from "./kept_task.js";
 import { historyOf } from "./made_history.js";
-import { adviceOn, previewOf } from "./making_views.js";
+import { previewOf } from "./making_views.js";
 import { t } from "./texts.js";
 
 const STEP_SIGNS = { waiting: "○", working: "◐", done: "✓", failed: "✗" };
@@ -102,8 +103,7 @@ export function makingState(name, path) {
         this.showMade(task, { ...facts, ms });
       }
       if (task.error && task.status !== "cancelled") {
-        const id = facts.requestId ? t("script.error_id", { id: facts.requestId }) : "";
-        this.failure = { message: task.error.message, lines: adviceOn(task.error), id };
+        this.failure = failureOfTask(task.error, facts.requestId);
         this.status = "";
       } else if (!task.result) {
         this.status = t(`${name}.task_${task.status}`);
@@ -137,7 +137,7 @@ export function makingState(name, path) {
         const { value } = await call("DELETE", this.task.poll_url);
         this.notice = t(`${name}.cancel_${value.cancel_state}`);
       } catch (error) {
-        this.notice = error.message;
+        this.notice = failureOf(error).message;
       }
       this.status = this.notice;
     },

@@ -26,10 +26,3 @@ export function costText(key, micros, currency) {
   const amount = number(micros / 1e6, { maximumFractionDigits: 6 });
   return t(key, { cost: currency ? `${amount} ${currency}` : amount });
 }
-
-/** Returns what helps where a filter has refused something, in lines; nothing for other errors. */
-export function adviceOn({ stage, what }) {
-  if (!stage) return [];
-  const particular = { "input face": "face", "output audio": "audio" };
-  return [t(`making.advice_${particular[`${stage} ${what}`] ?? stage}`)];
-}

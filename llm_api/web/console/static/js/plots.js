@@ -6,6 +6,9 @@ const HEIGHT = 260;
 const COLORS = 6;
 const DASHES = [[], [8, 4], [2, 3], [12, 4, 2, 4], [4, 4], [16, 4]];
 const DAY_S = 86400;
+// Pixels from one text below a plot to the next: a day, or a day and an hour.
+const DAY_SPACE = 64;
+const HOUR_SPACE = 104;
 const plots = [];
 
 /** Draws every plot of the page. */
@@ -37,7 +40,7 @@ function optionsOf(place, names, times) {
     height: HEIGHT,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] } },
-    axes: [{ ...axis, values: (_, ticks) => ticks.map((at) => timeText(at, isByDay)) }, { ...axis, size: 64, values: (_, ticks) => ticks.map((value) => number(value, { notation: "compact" })) }],
+    axes: [{ ...axis, space: isByDay ? DAY_SPACE : HOUR_SPACE, values: (_, ticks) => ticks.map((at) => timeText(at, isByDay)) }, { ...axis, size: 64, values: (_, ticks) => ticks.map((value) => number(value, { notation: "compact" })) }],
     series: [
       { label: "UTC", value: (_, at) => (at === null ? "–" : timeText(at, isByDay)) },
       ...names.map((label, at) => seriesOf(place, label, at)),

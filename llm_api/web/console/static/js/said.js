@@ -1,25 +1,22 @@
 // What the service says, in the language of the page.
 
+import { isTranslated, namedFile } from "./named_file.js";
 import { catalogueOf, translated } from "./service_sentences.js";
 import { language } from "./texts.js";
 
-const address = document.querySelector('meta[name="sentences"]')?.content;
 let catalogue = null;
 
 /** Ends when `said` knows the sentences of the page's language, or can get none. */
-export const isReady = address ? load() : Promise.resolve();
+export const isReady = load();
 
 async function load() {
-  try {
-    catalogue = catalogueOf(await (await fetch(address)).json());
-  } catch {
-    // Then the page has the service's own words.
-  }
+  const rooms = await namedFile("sentences");
+  catalogue = rooms && catalogueOf(rooms);
 }
 
 /** Returns a sentence of the service as {text, lang}: `lang` is null where it is the page's. */
 export function said(sentence) {
-  if (!address) return { text: sentence, lang: null };
+  if (!isTranslated) return { text: sentence, lang: null };
   const text = catalogue && translated(sentence, catalogue);
   return text ? { text, lang: null } : { text: sentence, lang: "en" };
 }
@@ -27,7 +24,7 @@ export function said(sentence) {
 /** Returns a name that the service gives something, such as a thing that was seen, as `said` does. */
 export function saidName(kind, name) {
   const text = catalogue?.names[kind]?.[name];
-  return text || !address ? { text: text ?? name, lang: null } : { text: name, lang: "en" };
+  return text || !isTranslated ? { text: text ?? name, lang: null } : { text: name, lang: "en" };
 }
 
 /** Returns a text that is no sentence of the service, such as a model's, as `said` does. */

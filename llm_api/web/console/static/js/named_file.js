@@ -1,0 +1,22 @@
+// Files with what the service says in the language of the page, which the page names in its head.
+
+/** Whether the page is in another language than the service. */
+export const isTranslated = hasFile("sentences");
+
+/** Returns the file of a name, as JSON; null where the page names none, or it cannot be had. */
+export async function namedFile(name) {
+  if (!hasFile(name)) return null;
+  try {
+    return await (await fetch(elementOf(name).content)).json();
+  } catch {
+    return null; // then the page has the service's own words
+  }
+}
+
+function hasFile(name) {
+  return Boolean(elementOf(name));
+}
+
+function elementOf(name) {
+  return document.querySelector(`meta[name="${name}"]`);
+}
