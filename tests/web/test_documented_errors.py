@@ -28,27 +28,34 @@ from tests.web.documented_errors import (
 )
 
 Examples = list[DocumentedError]
+SIGNED = {"WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+LONG = "x" * 201  # longer than a boundary may be
 NO_FILM = f"video_{'0' * 32}"
 JSON_TYPE = {"Content-Type": "application/json"}
 GENERATE, KEYS, GROUPS = "/api/v1/images/generate", "/api/v1/keys", "/api/v1/groups"
 # tests/web/videos/test_documented_films.py has those that only films have, as they are under way.
-OF_FILMS = {"job_running", "task_not_cancellable", "task_not_ready"}
+OF_FILMS = {
+    *("cancelled", "max_cost_too_low", "task_expired", "task_not_cancellable", "task_not_ready"),
+}
 # tests/web/test_documented_faults.py has those that models and vendors are to blame for.
 OF_UPSTREAMS = {
     *("circuit_open", "content_filtered", "context_length_exceeded", "description_unusable"),
-    *("image_fetch_failed", "image_too_large", "invalid_image", "invalid_size"),
-    *("judge_unparsable", "no_image_returned", "not_supported", "overloaded", "result_expired"),
+    *("image_fetch_failed", "image_pending", "image_too_large", "invalid_image", "invalid_size"),
+    *("job_running", "judge_unparsable", "no_image_returned", "not_supported", "overloaded"),
+    *("result_download_failed", "result_expired", "task_failed"),
     *("upstream_bad_response", "upstream_timeout"),
 }
 OWN = {
-    *("admin_required", "body_too_large", "call_not_found", "file_not_found", "group_exists"),
+    *("admin_required", "body_too_large", "call_not_found", "callback_refused"),
+    *("file_not_found", "form_invalid", "group_exists"),
     *("group_in_use", "group_not_found", "image_model_not_configured", "insufficient_quota"),
     *("internal_error", "invalid_api_key", "invalid_type", "job_not_found", "key_not_found"),
     *("judge_not_configured", "key_name_ambiguous", "keys_unavailable", "lineage_not_found"),
     *("method_not_allowed", "missing", "model_not_allowed", "model_not_found", "out_of_range"),
-    *("prompt_optimization_disabled", "range_not_satisfiable", "rate_limited"),
+    *("price_unknown", "prompt_optimization_disabled", "range_not_satisfiable", "rate_limited"),
     *("rewrite_not_found", "rewrites_not_kept", "route_not_allowed", "store_unavailable"),
     *("seconds_do_not_add_up", "unsupported_media_type", "video_model_not_configured"),
+    "webhooks_not_configured",
 }
 # A field that is wrong, by operation; None leaves it out.
 WRONG: Mapping[str, Mapping[str, Any]] = {
@@ -274,8 +281,61 @@ def test_what_is_not_there(app_of: AppOf, examples: Examples) -> None:
         return one.send(client, ADMIN_KEY, **beside.get(one.operation, {}))
 
     elsewhere = {"model_not_found", "task_not_ready", "not_supported"}
+    # tests/web/videos/test_documented_films.py has a film without its file.
+    missing = [
+        one
+        for one in examples
+        if (one.status, one.reason) != ("400", "file_not_found")
+        and (one.operation, one.reason) != ("downloadVideoContent", "file_not_found")
+    ]
     found = {one.reason for one in examples if one.status == "404"} - elsewhere
-    assert [differences(examples, reason, ask) for reason in found] == [{}] * 7
+    assert [differences(missing, reason, ask) for reason in found] == [{}] * 7
+
+
+def test_a_picture_that_is_somebody_elses(client: FlaskClient, examples: Examples) -> None:
+    named = [one for one in examples if one.status == "400"]
+
+    def ask(one: DocumentedError) -> Any:
+        error = one.shown["error"]
+        name = error.get("param") or error["details"]["errors"][0]["field"]
+        of_pictures = {"model": "gpt-image-2"} if "/images/" in one.path else {}
+        picture = {"images": [NOBODY]} if name == "images[0]" else {name: NOBODY}
+        return one.send(client, ADMIN_KEY, json={**one.body, **of_pictures, **picture})
+
+    assert differences(named, "file_not_found", ask) == {}
+
+
+def test_a_form_that_cannot_be_read(client: FlaskClient, examples: Examples) -> None:
+    sent = {"data": b"-", "headers": {"Content-Type": f"multipart/form-data; boundary={LONG}"}}
+
+    found = differences(examples, "form_invalid", lambda one: one.send(client, ADMIN_KEY, **sent))
+
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("reason", "secret"), [("webhooks_not_configured", {}), ("callback_refused", SIGNED)]
+)
+def test_a_callback_that_is_refused(
+    app_of: AppOf, examples: Examples, reason: str, secret: Mapping[str, str]
+) -> None:
+    client = app_of(CLOSED | UPSTREAM | secret).test_client()
+    hook = {"callback_url": "https://127.0.0.1/hook"}
+
+    found = differences(
+        examples, reason, lambda one: one.send(client, ADMIN_KEY, json={**one.body, **hook})
+    )
+
+    assert found == {}
+
+
+def test_a_limit_of_costs_without_a_price(client: FlaskClient, examples: Examples) -> None:
+    def ask(one: DocumentedError) -> Any:
+        of_films, of_loops = {"max_cost_micros": 1}, {"until": {"max_cost": "1 CNY"}}
+        more = of_loops if one.operation == "generateImages" else of_films
+        return one.send(client, ADMIN_KEY, json={**one.body, **more})
+
+    assert differences(examples, "price_unknown", ask) == {}
 
 
 def test_a_part_of_a_file_that_is_not_there(client: FlaskClient, examples: Examples) -> None:

@@ -13,6 +13,7 @@ from tests.support.image_upstream import ImageVendor
 from tests.support.replies import Reply
 from tests.support.upstream import ScriptedUpstream
 from tests.web.documented_errors import (
+    ADMIN,
     ADMIN_KEY,
     CLOSED,
     SKETCH,
@@ -26,14 +27,17 @@ Examples = list[DocumentedError]
 NO_JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{"
 GPT = {"model": "gpt-image-2", "prompt": "A cat"}
 NO_PICTURE = "data:image/png;base64,AAAA"
+TOO_LARGE = "data:image/png;base64," + "A" * (15 << 20)
+TASKS = {"IMAGE_LLM_PROFILE": "dashscope", "IMAGE_LLM_MODEL": "wan2.5-t2i-preview"}
 # What an upstream answers to a chat.
 FAULTS: Mapping[str, Reply] = {
     "upstream_bad_response": replies.raw_reply(NO_JSON),
     "upstream_timeout": replies.hang(1.0),
     "context_length_exceeded": replies.api_error(400, "context_length_exceeded"),
 }
-# What a vendor of pictures answers, if it is asked, and what is asked for. `result_expired` has no
-# row: the document has it from the code that raises it.
+# What a vendor of pictures answers, if it is asked, and what is asked for. The document has these
+# from the code that raises them: `result_expired`, `result_download_failed`, `task_failed`,
+# `image_pending`, and `max_cost_too_low` of loops.
 PICTURES: Mapping[str, tuple[Reply | None, Mapping[str, Any]]] = {
     "invalid_size": (None, GPT | {"size": "1000x600", "size_policy": "exact"}),
     "not_supported": (None, SKETCH),
@@ -43,13 +47,14 @@ PICTURES: Mapping[str, tuple[Reply | None, Mapping[str, Any]]] = {
     "overloaded": (replies.api_error(503, "overloaded"), GPT),
     "upstream_timeout": (replies.api_error(504, "timeout"), GPT),
     "image_fetch_failed": (replies.api_error(400, "x", "Failed to download: timed out."), GPT),
+    "image_too_large": (None, GPT),
 }
 # The same of a vision model.
 JUDGED: Mapping[str, tuple[Reply | None, Mapping[str, Any]]] = {
     "invalid_image": (None, {"image": NO_PICTURE}),
     "image_fetch_failed": (None, {"image": "https://nowhere.invalid/cat.png"}),
     "content_filtered": (replies.completion(None, finish_reason="content_filter"), {}),
-    "image_too_large": (None, {"image": "data:image/png;base64," + "A" * (15 << 20)}),
+    "image_too_large": (None, {"image": TOO_LARGE}),
     "judge_unparsable": (replies.completion("No."), {}),
     "description_unusable": (replies.completion(""), {}),
 }
@@ -118,7 +123,7 @@ def test_pictures_that_are_not_made(
     turn, body = PICTURES[reason]
     vendor.on("create", *[turn] * MANY if turn else [])
     made = [one for one in examples if "/images/" in one.path and one.method == "POST"]
-    picture = NO_PICTURE if reason == "invalid_image" else ONE_PIXEL
+    picture = {"invalid_image": NO_PICTURE, "image_too_large": TOO_LARGE}.get(reason, ONE_PIXEL)
 
     def ask(one: DocumentedError) -> Any:
         name = "images" if one.operation == "generateImages" else "image"
@@ -126,6 +131,23 @@ def test_pictures_that_are_not_made(
         return one.send(client, ADMIN_KEY, json=body | ({name: [picture]} if wants_one else {}))
 
     assert differences(made, reason, ask) == {}
+
+
+def test_pictures_that_are_under_way(app_of: AppOf, examples: Examples) -> None:
+    running = [one for one in examples if one.operation == "deleteImageTask"]
+    with ImageVendor("dashscope") as vendor:
+        vendor.studio.polls_needed = 100_000
+        client = app_of(CLOSED | TASKS | {"IMAGE_LLM_API_URL": vendor.url}).test_client()
+        asked = {"prompt": "A cat", "wait_ms": 0}
+        task = client.post("/api/v1/images/generate", json=asked, headers=ADMIN).get_json()
+
+        def ask(one: DocumentedError) -> Any:
+            at = one.path.format(task_id=task["id"])
+            return client.delete(at, query_string={"purge": "1"}, headers=ADMIN)
+
+        found = differences(running, "job_running", ask)
+
+    assert found == {}
 
 
 @pytest.mark.parametrize("reason", JUDGED)

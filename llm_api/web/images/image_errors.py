@@ -13,9 +13,17 @@ from llm_api.errors import (
     Unprocessable,
 )
 from llm_api.services.images.image_models import IMAGE_MODELS
-from llm_api.upstream.media.making_errors import no_image
+from llm_api.services.loop.loop_job import too_low
+from llm_api.upstream.media.fetching import result_error
+from llm_api.upstream.media.links import LinkFailed
+from llm_api.upstream.media.making_errors import no_image, task_failed
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
-from llm_api.web.making.example_errors import BODY_TOO_LARGE, NO_PLACE, VENDOR_TOO_SLOW, no_picture
+from llm_api.web.making.example_errors import (
+    BODY_TOO_LARGE,
+    NO_PLACE,
+    VENDOR_TOO_SLOW,
+    picture_errors,
+)
 
 # Of routes that make pictures.
 IMAGE_ERRORS = (*MODEL_ERRORS, 410, 422)
@@ -53,9 +61,22 @@ _OTHERS: Sequence[ApiError] = (
         scope="key.images",
     ),
     no_image(),
+    task_failed(None, may_have_charged=False),
+    result_error(LinkFailed("It could not be fetched.")),
     Unavailable(IMAGE_MODELS.advice, reason="image_model_not_configured", retryable=False),
     NO_PLACE,
     VENDOR_TOO_SLOW,
+)
+
+
+# Of loops, whose tries and verdicts cost money.
+LOOP_ERRORS: Sequence[ApiError] = (
+    InvalidRequest.of_field(
+        "until.max_cost",
+        "cannot be kept: the model seer has no price in CNY.",
+        reason="price_unknown",
+    ),
+    too_low(),
 )
 
 
@@ -66,4 +87,4 @@ def image_examples(wrong: ApiError, pictures: str) -> Sequence[ApiError]:
         wrong: a field that is wrong.
         pictures: the field of a picture.
     """
-    return (wrong, *_OTHERS, no_picture(pictures))
+    return (wrong, *_OTHERS, *picture_errors(pictures))

@@ -1,5 +1,7 @@
 """The errors of routes of pictures and of films in the API document, beside those of all routes."""
 
+from collections.abc import Sequence
+
 from llm_api.errors import (
     ApiError,
     BodyTooLarge,
@@ -19,6 +21,20 @@ NO_JSON_OR_FORM = UnsupportedMedia(
     "The body must be JSON, with Content-Type: application/json, or multipart/form-data.",
     reason="unsupported_media_type",
 )
+FORM_INVALID = InvalidRequest(
+    "The body must be a valid multipart/form-data.", reason="form_invalid"
+)
+# Of where the end of a task is to be announced.
+CALLBACK_ERRORS: Sequence[ApiError] = (
+    InvalidRequest.of_field(
+        "callback_url",
+        "cannot be used: this service has no WEBHOOK_SECRET to sign with.",
+        reason="webhooks_not_configured",
+    ),
+    InvalidRequest.of_field(
+        "callback_url", "must be the address of a public host.", reason="callback_refused"
+    ),
+)
 # Of vendors, which may want money for what they were slow to make.
 NO_PLACE = Unavailable(
     "The model service has no free place at the moment; try again later.",
@@ -28,6 +44,21 @@ NO_PLACE = Unavailable(
 VENDOR_TOO_SLOW = UpstreamTimeout(
     "The model service did not answer in time.", reason="upstream_timeout", retryable=False
 )
+
+
+def picture_errors(field: str) -> Sequence[ApiError]:
+    """Return the examples of a field with a picture that is not taken."""
+    return (
+        no_picture(field),
+        not_of_caller(field),
+        InvalidRequest.of_field(field, "must be at most 10 MB.", reason="image_too_large"),
+    )
+
+
+def not_of_caller(field: str) -> ApiError:
+    """Return the example of a field with the id of a file that the caller does not have."""
+    problem = "must be the id of a file of yours."
+    return InvalidRequest.of_field(field, problem, reason="file_not_found")
 
 
 def no_picture(field: str) -> ApiError:

@@ -10,11 +10,19 @@ from llm_api.errors import (
     NotFound,
     Unavailable,
     Unprocessable,
+    UpstreamFault,
 )
 from llm_api.services.videos.video_models import VIDEO_MODELS
-from llm_api.upstream.media.making_errors import bad_answer
+from llm_api.upstream.media.fetching import result_error
+from llm_api.upstream.media.links import LinkFailed
+from llm_api.upstream.media.making_errors import bad_answer, task_failed
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
-from llm_api.web.making.example_errors import BODY_TOO_LARGE, NO_PLACE, VENDOR_TOO_SLOW, no_picture
+from llm_api.web.making.example_errors import (
+    BODY_TOO_LARGE,
+    NO_PLACE,
+    VENDOR_TOO_SLOW,
+    picture_errors,
+)
 
 # Of the route that also waits for the end of a film.
 AWAITED_ERRORS = (*MODEL_ERRORS, 410, 422)
@@ -35,10 +43,27 @@ OF_THE_END: Sequence[ApiError] = (
         reason="image_fetch_failed",
     ),
     bad_answer("an answer that is no JSON"),
+    task_failed(None, may_have_charged=False),
+    UpstreamFault(
+        "The model service has ended the task before it was done: its time was over.",
+        reason="task_expired",
+    ),
+    InvalidRequest("The task was cancelled at the model service.", reason="cancelled"),
+    result_error(LinkFailed("It could not be fetched."), "film"),
     NO_PLACE,
     VENDOR_TOO_SLOW,
 )
 _OTHERS: Sequence[ApiError] = (
+    InvalidRequest.of_field(
+        "max_cost_micros",
+        "cannot be kept: the model doubao-seedance-1-0-pro-250528 has no price for this film.",
+        reason="price_unknown",
+    ),
+    InvalidRequest.of_field(
+        "max_cost_micros",
+        "is too low: the film can cost 1000000 millionths of CNY.",
+        reason="max_cost_too_low",
+    ),
     MODEL_FORBIDDEN,
     NotFound.of_field("model", "must be a video model of the catalogue.", reason="model_not_found"),
     BODY_TOO_LARGE,
@@ -56,4 +81,4 @@ def film_examples(wrong: ApiError, first_frame: str) -> Sequence[ApiError]:
     alone = InvalidRequest.of_field(
         "last_frame", f"must be left out without {first_frame}.", reason="not_supported"
     )
-    return (wrong, alone, no_picture(first_frame), *_OTHERS)
+    return (wrong, alone, *picture_errors(first_frame), *_OTHERS)

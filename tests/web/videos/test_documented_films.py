@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.support import replies
-from tests.support.replies import Reply
+from tests.support.replies import Reply, redirect
 from tests.web.documented_errors import DocumentedError, differences, documented_errors
-from tests.web.videos.cinema import OPENAI, Cinema
+from tests.web.videos.cinema import OPENAI, PRICED, Cinema
 from tests.web.videos.test_rest_videos import PNG, REFUSED_FACE
 
 Examples = list[DocumentedError]
@@ -23,12 +23,27 @@ OF_THE_END: Mapping[str, Reply] = {
     ),
     "upstream_timeout": replies.api_error(504, "timeout"),
 }
-OF_ORDERS = {"not_supported": {"last_frame": PNG}, "invalid_image": {}}
+OF_ORDERS: Mapping[str, Mapping[str, Any]] = {
+    "not_supported": {"last_frame": PNG},
+    "max_cost_too_low": {"model": PRICED, "max_cost_micros": 1},
+}
+# Of a first frame.
+OF_FRAMES = {
+    "invalid_image": NO_PICTURE,
+    "file_not_found": f"file_{'0' * 32}",
+    "image_too_large": "data:image/png;base64," + "A" * (15 << 20),
+}
+# What the vendor says of a task that it had accepted.
+WORDS = {"task_failed": "failed", "task_expired": "expired", "cancelled": "cancelled"}
 OF_RUNNING = {"task_not_cancellable", "task_not_ready", "job_running"}
-OWN = {"result_expired", "range_not_satisfiable", *OF_RUNNING, *OF_THE_END, *OF_ORDERS}
+OWN = {
+    *("range_not_satisfiable", "result_download_failed", "result_expired"),
+    *(*OF_RUNNING, *OF_THE_END, *OF_ORDERS, *OF_FRAMES, *WORDS),
+}
 # tests/web/test_documented_errors.py has these, of all routes alike.
 OF_ALL = {
-    *("body_too_large", "internal_error", "invalid_api_key", "job_not_found"),
+    *("body_too_large", "callback_refused", "form_invalid", "internal_error", "invalid_api_key"),
+    *("job_not_found", "price_unknown", "webhooks_not_configured"),
     *("method_not_allowed", "model_not_allowed", "model_not_found", "out_of_range"),
     *("rate_limited", "route_not_allowed", "store_unavailable", "unsupported_media_type"),
     "video_model_not_configured",
@@ -60,10 +75,19 @@ def test_no_example_is_left_out(examples: Examples) -> None:
 
 @pytest.mark.parametrize("reason", OF_ORDERS)
 def test_orders_that_are_refused(cinema: Cinema, orders: Examples, reason: str) -> None:
+    found = differences(
+        orders, reason, lambda one: one.send(cinema.client, json={**one.body, **OF_ORDERS[reason]})
+    )
+
+    assert found == {}
+    assert cinema.sent == []
+
+
+@pytest.mark.parametrize("reason", OF_FRAMES)
+def test_frames_that_are_refused(cinema: Cinema, orders: Examples, reason: str) -> None:
     def ask(one: DocumentedError) -> Any:
         frame = "first_frame" if one.operation == "generateVideo" else "input_reference"
-        wrong = OF_ORDERS[reason] or {frame: NO_PICTURE}
-        return one.send(cinema.client, json={**one.body, **wrong})
+        return one.send(cinema.client, json={**one.body, frame: OF_FRAMES[reason]})
 
     assert differences(orders, reason, ask) == {}
     assert cinema.sent == []
@@ -78,6 +102,33 @@ def test_films_that_are_not_made(cinema: Cinema, orders: Examples, reason: str) 
         return one.send(cinema.client, json={**one.body, "wait_ms": 20_000})
 
     assert differences(awaited, reason, ask) == {}
+
+
+@pytest.mark.parametrize("reason", WORDS)
+def test_tasks_that_end_without_a_film(cinema: Cinema, orders: Examples, reason: str) -> None:
+    cinema.vendor.says(WORDS[reason])
+
+    found = differences(
+        orders, reason, lambda one: one.send(cinema.client, json={**one.body, "wait_ms": 20_000})
+    )
+
+    assert found == {}
+
+
+def test_a_film_that_cannot_be_copied(cinema: Cinema, orders: Examples) -> None:
+    cinema.vendor.on("picture", redirect(302, "file:///etc/passwd"))
+
+    def ask(one: DocumentedError) -> Any:
+        return one.send(cinema.client, json={**one.body, "wait_ms": 20_000})
+
+    assert differences(orders, "result_download_failed", ask) == {}
+
+
+def test_a_film_whose_file_is_gone(cinema: Cinema, content: Examples, made: dict[str, Any]) -> None:
+    cinema.client.application.extensions["llm_api"].files.delete_of_task(made["id"])
+    at = f"{OPENAI}/{made['id']}/content"
+
+    assert differences(content, "file_not_found", lambda _: cinema.client.get(at)) == {}
 
 
 def test_a_film_whose_link_has_expired(cinema: Cinema, orders: Examples) -> None:

@@ -19,7 +19,7 @@ from llm_api.web.images.image_errors import IMAGE_ERRORS, image_examples
 from llm_api.web.images.image_orders import ImageOrder, pictures_or_error, run_order
 from llm_api.web.images.picture_parts import TASKS_PATH
 from llm_api.web.making.answer_parts import warning_headers
-from llm_api.web.making.example_errors import NO_JSON_OR_FORM
+from llm_api.web.making.example_errors import FORM_INVALID, NO_JSON_OR_FORM
 from llm_api.web.making.example_picture import ONE_PIXEL
 from llm_api.web.making.jobs import MAX_WAIT_MS, preferred_wait
 from llm_api.web.openai.images.image_answers import closing, images_answer, picture, properties
@@ -59,6 +59,18 @@ _WRONG = InvalidRequest.of_field("n", "must be an integer from 1 to 10.", reason
 _WRONG_EDIT = InvalidRequest.of_field("image", "is required.", reason="missing")
 
 
+def _pending(job_id: str) -> UpstreamTimeout:
+    """Return the error of pictures that are not there when the wait for them is over."""
+    message = (
+        f"The pictures are not ready; they are still being made. GET {TASKS_PATH}{job_id} will have"
+        " them."
+    )
+    return UpstreamTimeout(message, reason="image_pending", retryable=False)
+
+
+_ERRORS = (FORM_INVALID, NO_JSON_OR_FORM, _pending("img_2b8f0d5f7c3e41a9"))
+
+
 def _also_streamed(view: Callable[P, T]) -> Callable[P, T]:
     """Document that the route answers with events, too."""
     described: Callable[[Callable[P, T]], Callable[P, T]] = blueprint.alt_response(
@@ -76,7 +88,7 @@ def _also_streamed(view: Callable[P, T]) -> Callable[P, T]:
 @blueprint.arguments(ImageGenerationRequestSchema(), example=_EXAMPLE)
 @blueprint.response(200, OpenAIImagesSchema())
 @_also_streamed
-@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG, "image"), NO_JSON_OR_FORM])
+@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG, "image"), *_ERRORS])
 def create_image(order: ImageOrder) -> Response:
     """Make pictures, as OpenAI defines it."""
     return _answer(order, "image_generation")
@@ -90,7 +102,7 @@ def create_image(order: ImageOrder) -> Response:
 @blueprint.arguments(ImageEditRequestSchema(), example=_EDIT_EXAMPLE)
 @blueprint.response(200, OpenAIImagesSchema())
 @_also_streamed
-@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG_EDIT, "image"), NO_JSON_OR_FORM])
+@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG_EDIT, "image"), *_ERRORS])
 def create_image_edit(order: ImageOrder) -> Response:
     """Edit pictures, which come as files of a form or in JSON, as OpenAI defines it."""
     return _answer(order, "image_edit")
@@ -149,9 +161,4 @@ def _with_pictures(job: ImageJob) -> ImageJob:
     """Return a job that has pictures; raises the ApiError of another one."""
     if pictures_or_error(job).state.has_ended:
         return job
-    message = (
-        f"The pictures are not ready; they are still being made. GET {TASKS_PATH}{job.id} will have"
-        " them."
-    )
-    error = UpstreamTimeout(message, reason="image_pending", retryable=False)
-    raise error.replaced(may_have_charged=True, report=replace(job.report))
+    raise _pending(job.id).replaced(may_have_charged=True, report=replace(job.report))

@@ -25,7 +25,7 @@ from llm_api.services.videos import VideoJob
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.making.answer_parts import warning_headers
-from llm_api.web.making.example_errors import NO_JSON_OR_FORM, NO_SUCH_TASK
+from llm_api.web.making.example_errors import FORM_INVALID, NO_JSON_OR_FORM, NO_SUCH_TASK
 from llm_api.web.openai.schemas import OpenAIBlueprint
 from llm_api.web.openai.videos.frame_names import PARSER, REFERENCE
 from llm_api.web.openai.videos.schemas import (
@@ -87,7 +87,9 @@ _BINARY = {"type": "string", "format": "binary"}
 )
 @blueprint.arguments(VideoCreationSchema(), example=_EXAMPLE)
 @blueprint.response(200, OpenAIVideoSchema())
-@blueprint.errors(*MODEL_ERRORS, examples=[*film_examples(_WRONG, REFERENCE), NO_JSON_OR_FORM])
+@blueprint.errors(
+    *MODEL_ERRORS, examples=[*film_examples(_WRONG, REFERENCE), FORM_INVALID, NO_JSON_OR_FORM]
+)
 def create_video(order: VideoOrder) -> Response:
     """Have a film made, as OpenAI defines it: the answer is its beginning."""
     _refuse_unknown(order)
@@ -161,6 +163,7 @@ def delete_openai_video(video_id: str) -> Response:
         _WRONG_VARIANT,
         FILTERED,
         NO_SUCH_TASK,
+        NO_SUCH_FILE,
         _NOT_READY,
         _NO_VARIANT,
         RangeNotSatisfiable(1_024),

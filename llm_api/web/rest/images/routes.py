@@ -4,10 +4,10 @@ from flask import Response, g
 
 from llm_api.errors import InvalidRequest
 from llm_api.services.images import ImageJob
-from llm_api.services.jobs.job_store import JOBS_AWAY
+from llm_api.services.jobs.job_store import JOB_RUNNING, JOBS_AWAY
 from llm_api.services.loop import LoopJob, LoopPreview, is_loop
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
-from llm_api.web.images.image_errors import IMAGE_ERRORS, image_examples
+from llm_api.web.images.image_errors import IMAGE_ERRORS, LOOP_ERRORS, image_examples
 from llm_api.web.images.image_orders import (
     ImageOrder,
     pictures_or_error,
@@ -17,7 +17,7 @@ from llm_api.web.images.image_orders import (
 )
 from llm_api.web.images.picture_parts import TASKS_PATH
 from llm_api.web.making.answer_parts import warning_headers
-from llm_api.web.making.example_errors import NO_SUCH_TASK
+from llm_api.web.making.example_errors import CALLBACK_ERRORS, NO_SUCH_TASK
 from llm_api.web.making.jobs import awaited_job, preferred_wait
 from llm_api.web.making.picture_bodies import JSON_PARSER
 from llm_api.web.request.context import RequestState, acting_admin, caller, services
@@ -71,7 +71,10 @@ _WRONG_PURGE = InvalidRequest.of_field("purge", "must be 0 or 1.", reason="out_o
 @blueprint.alt_response(
     202, schema=ImageTaskSchema(), description="The task: the wait is over before its end."
 )
-@blueprint.errors(*IMAGE_ERRORS, examples=image_examples(_WRONG, "images[0]"))
+@blueprint.errors(
+    *IMAGE_ERRORS,
+    examples=[*image_examples(_WRONG, "images[0]"), *CALLBACK_ERRORS, *LOOP_ERRORS],
+)
 def generate_images(order: ImageOrder) -> Response:
     """Make pictures, or edit some; with `judge` or `until` they are judged, the best first."""
     if order.is_preview:
@@ -108,7 +111,7 @@ def get_image_task(wait: float, task_id: str) -> Response:
 @blueprint.doc(operationId="deleteImageTask")
 @blueprint.arguments(PurgeArgumentsSchema(), location="query")
 @blueprint.response(200, EndedTaskSchema())
-@blueprint.errors(400, 404, 503, examples=[_WRONG_PURGE, NO_SUCH_TASK, JOBS_AWAY])
+@blueprint.errors(400, 404, 503, examples=[_WRONG_PURGE, JOB_RUNNING, NO_SUCH_TASK, JOBS_AWAY])
 def delete_image_task(purge: bool, task_id: str) -> Response:  # noqa: FBT001  # flask-smorest's order
     """Cancel a task, as far as its vendor can; or delete one that has ended, with its files."""
     state: RequestState = g.request_state

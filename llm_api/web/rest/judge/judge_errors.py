@@ -13,7 +13,7 @@ from llm_api.errors import (
 )
 from llm_api.services.judge.judge_service import NOT_CONFIGURED
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH_MODEL
-from llm_api.web.making.example_errors import BODY_TOO_LARGE, no_picture
+from llm_api.web.making.example_errors import BODY_TOO_LARGE, no_picture, not_of_caller
 
 JUDGE_ERRORS = MODEL_ERRORS
 UNPARSABLE = UpstreamFault(
@@ -25,6 +25,7 @@ UNPARSABLE = UpstreamFault(
 JUDGE_EXAMPLES: Sequence[ApiError] = (
     InvalidRequest.of_field("mode", "must be one of score, compare, rank.", reason="out_of_range"),
     no_picture("image"),
+    not_of_caller("image"),
     InvalidRequest.of_field(
         "image", "could not be fetched: its host is not known.", reason="image_fetch_failed"
     ),

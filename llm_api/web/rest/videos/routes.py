@@ -9,7 +9,7 @@ from llm_api.errors import InvalidRequest
 from llm_api.services.jobs.job_store import JOB_RUNNING, JOBS_AWAY
 from llm_api.services.videos import VideoJob
 from llm_api.web.making.answer_parts import warning_headers
-from llm_api.web.making.example_errors import NO_SUCH_TASK
+from llm_api.web.making.example_errors import CALLBACK_ERRORS, NO_SUCH_TASK
 from llm_api.web.making.jobs import awaited_job, preferred_wait
 from llm_api.web.making.picture_bodies import FRAMES_PARSER
 from llm_api.web.request.context import RequestState, acting_admin, caller, services
@@ -77,7 +77,10 @@ _WRONG_PURGE = InvalidRequest.of_field("purge", "must be 0 or 1.", reason="out_o
     " `preview: true`, what would be sent.",
     success=True,
 )
-@blueprint.errors(*AWAITED_ERRORS, examples=[*film_examples(_WRONG, FIRST_FRAME), *OF_THE_END])
+@blueprint.errors(
+    *AWAITED_ERRORS,
+    examples=[*film_examples(_WRONG, FIRST_FRAME), *CALLBACK_ERRORS, *OF_THE_END],
+)
 def generate_video(order: VideoOrder) -> Response:
     """Have a film made; with a first frame, from that."""
     if order.is_preview:
