@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from llm_api.upstream.media.video_profiles import VideoModel
+from llm_api.web.videos.film_fields import MAX_IMAGES, MAX_LINKS
 
 
 def film_offer(name: str, model: VideoModel, target: str) -> Mapping[str, object]:
@@ -23,12 +24,16 @@ def film_offer(name: str, model: VideoModel, target: str) -> Mapping[str, object
         "usual_resolution": model.usual_resolution,
         "ratios": {one: list(model.ratios_of(one)) for one in model.resolutions},
         "usual_ratios": {one: model.usual_ratio(one) for one in model.resolutions},
+        "can_choose_ratio": model.can_choose_ratio,
         "frame_ratio": model.frame_ratio,
         "has_first_frame": model.has_first_frame,
         "has_last_frame": model.has_last_frame,
-        "needs_first_frame": model.needs_picture,
+        "needs_picture": model.needs_picture,
         "needs_last_frame": model.needs_last_frame,
         "needs_prompt": model.needs_prompt,
+        "reference_images": min(model.max_reference_images, MAX_IMAGES),
+        "reference_videos": min(model.max_reference_videos, MAX_LINKS),
+        "reference_audios": min(model.max_reference_audios, MAX_LINKS),
         "audio": model.audio,
         "takes": sorted(model.sends | model.emulates),
     }

@@ -50,7 +50,6 @@ def _film_models(key: ApiKey | None) -> Sequence[Offer]:
             traits = services().videos.traits_of(model.id, key)
         except ApiError:  # its vendor's profile does not know it: no request could be written
             continue
-        if traits.has_first_frame or not traits.needs_picture:
-            target = services().videos.target_of(model.id, key)
-            offers.append(film_offer(model.id, traits, target))
+        target = services().videos.target_of(model.id, key)
+        offers.append(film_offer(model.id, traits, target))
     return offers

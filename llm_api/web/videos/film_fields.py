@@ -27,7 +27,7 @@ MAX_SECONDS = 60
 MAX_COST_MICROS = 10**12
 MAX_FPS = 120
 MAX_LISTED, LISTED = 100, 20  # films of a page
-_MAX_IMAGES, _MAX_LINKS = 9, 3
+MAX_IMAGES, MAX_LINKS = 9, 3
 _LINK = "^https://[!-~]{1,2040}$"
 _SECONDS = f"a number of seconds from 1 to {MAX_SECONDS}, or auto"
 _REFERENCES = ("reference_images", "reference_videos", "reference_audios")
@@ -111,7 +111,7 @@ def links_field(what: str) -> ShortList:
     """Make the field of addresses of films or sounds."""
     described = {"description": f"{what}: https addresses, which the vendor fetches from."}
     item = _LinkField(metadata={"pattern": _LINK})
-    return ShortList(item, at_most=_MAX_LINKS, allow_none=True, metadata=described)
+    return ShortList(item, at_most=MAX_LINKS, allow_none=True, metadata=described)
 
 
 def references_field() -> ShortList:
@@ -120,7 +120,7 @@ def references_field() -> ShortList:
         "description": "Pictures of what it is to show; not with a first or last frame: 10 MB each,"
         " 50 MB together."
     }
-    return ShortList(PictureField(), at_most=_MAX_IMAGES, allow_none=True, metadata=described)
+    return ShortList(PictureField(), at_most=MAX_IMAGES, allow_none=True, metadata=described)
 
 
 def misfits(

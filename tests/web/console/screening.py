@@ -16,6 +16,12 @@ from tests.support.ports import LOOPBACK
 from tests.support.schema import give_schema
 from tests.web.videos.cinema import PRICED, PRICES
 
+REFERENCES = "doubao-seedance-2-0-260128"  # takes nine pictures, three films and three sounds
+REFERRING = f"""
+[models."{REFERENCES}"]
+kind = "video"
+upstream = "video"
+"""
 # Films that tests put together byte by byte are read by tools, and played by nobody.
 _RECORD = """async () => {
   const canvas = document.createElement("canvas");
@@ -55,7 +61,7 @@ def filming(folder: Path, vendor: FilmVendor, env: Mapping[str, str]) -> Iterato
     """
     write_quick_config(folder / "config")
     with (folder / "config" / "models.toml").open("a", encoding="utf-8") as models:
-        models.write(PRICES)
+        models.write(PRICES + REFERRING)
     url = f"sqlite:///{folder / 'test.db'}"
     give_schema(url)
     of_films = {

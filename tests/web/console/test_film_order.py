@@ -21,8 +21,10 @@ FORM = {
     "retriesSilent": True,
     "isFixed": False,
     "keepsLast": False,
+    "films": "",
+    "sounds": "",
 }
-NOTHING = {"first": None, "last": None}
+NOTHING: dict[str, Any] = {"first": None, "last": None, "references": []}
 ORDER = {
     "prompt": "A kite",
     "model": "m",
@@ -33,6 +35,7 @@ ORDER = {
 }
 EVERYTHING = frozenset(["seed", "negative_prompt", "camera_fixed", "return_last_frame"])
 LINK = "/api/v1/files/file_1"
+CLIP, SONG = "https://example.com/clip.mp4", "https://example.com/song.mp3"
 
 
 def offer(**traits: Any) -> dict[str, Any]:
@@ -76,12 +79,60 @@ def test_a_form_becomes_what_the_model_takes(
 
 def test_a_first_frame_needs_no_prompt_and_gives_the_film_its_shape() -> None:
     form = FORM | {"prompt": " ", "ratio": "", "optimizes": True}
-    frames = {"first": LINK, "last": None}
+    frames = NOTHING | {"first": LINK}
 
     (found,) = called("film_order.js", "orderOf", [form, offer(has_first_frame=True), frames])
 
     asked = {"model": "m", "duration": 5, "resolution": "720p", "first_frame": LINK, "wait_ms": 0}
     assert found == asked
+
+
+REFERRED = {"max_reference_images": 2, "max_reference_videos": 1, "max_reference_audios": 1}
+CLIPS = {"films": f"{CLIP}\n", "sounds": f" {SONG} "}
+
+
+@each(
+    ("traits", "references"),
+    [
+        # What the model does not take is not sent, whatever the form still has.
+        ({}, {}),
+        (
+            REFERRED,
+            {
+                "reference_images": [LINK, LINK],
+                "reference_videos": [CLIP],
+                "reference_audios": [SONG],
+            },
+        ),
+        ({"max_reference_images": 1}, {"reference_images": [LINK]}),
+        ({"max_reference_audios": 9}, {"reference_audios": [SONG]}),
+    ],
+)
+def test_references_are_those_that_the_model_takes(
+    traits: dict[str, Any], references: dict[str, Any]
+) -> None:
+    inputs = NOTHING | {"references": [LINK, LINK]}
+
+    (found,) = called("film_order.js", "orderOf", [FORM | CLIPS, offer(**traits), inputs])
+
+    assert found == ORDER | references
+
+
+@each(
+    ("most", "offered"),
+    [
+        (("reference_images", 30), 9),
+        (("reference_images", 4), 4),
+        (("reference_videos", 5), 3),
+        (("reference_audios", 1), 1),
+    ],
+)
+def test_no_more_references_are_offered_than_a_request_has(
+    most: tuple[str, int], offered: int
+) -> None:
+    kind, count = most
+
+    assert offer(**{f"max_{kind}": count})[kind] == offered
 
 
 @each(
@@ -90,6 +141,7 @@ def test_a_first_frame_needs_no_prompt_and_gives_the_film_its_shape() -> None:
         ({}, False, {}, ("5", "720p", "16:9")),
         ({"durations": (5, 10)}, False, {"seconds": "8"}, ("5", "720p", "16:9")),
         ({"can_choose_seconds": True}, False, {"seconds": "auto"}, ("auto", "720p", "16:9")),
+        ({"can_choose_ratio": True}, False, {"ratio": "auto"}, ("5", "720p", "auto")),
         ({"resolutions": ("480p", "1080p")}, False, {}, ("5", "480p", "16:9")),
         ({"ratios": ("9:16",)}, False, {}, ("5", "720p", "9:16")),
         ({}, True, {"ratio": ""}, ("5", "720p", "")),
@@ -111,19 +163,37 @@ def test_choices_that_a_model_does_not_have_become_its_usual_ones(
     [
         ({}, "A kite", NOTHING, ""),
         ({}, " ", NOTHING, "prompt"),
-        ({"needs_prompt": False}, "", {"first": LINK, "last": None}, ""),
+        ({"needs_prompt": False}, "", {"first": LINK}, ""),
         ({"needs_prompt": False}, "", NOTHING, "prompt"),
-        ({"needs_picture": True}, "A kite", NOTHING, "first_frame"),
-        ({}, "A kite", {"first": None, "last": LINK}, "first_frame"),
-        ({"needs_last_frame": True}, "A kite", {"first": LINK, "last": None}, "last_frame"),
+        ({"needs_picture": True, "has_first_frame": True}, "A kite", NOTHING, "first_frame"),
+        ({"needs_picture": True} | REFERRED, "A kite", NOTHING, "reference"),
+        ({"needs_picture": True} | REFERRED, "A kite", {"references": [LINK]}, ""),
+        (REFERRED, " ", {"references": [LINK]}, "prompt"),
+        (REFERRED, "A kite", {"references": [LINK], "first": LINK}, "one_kind"),
+        ({}, "A kite", {"last": LINK}, "first_frame"),
+        ({"needs_last_frame": True}, "A kite", {"first": LINK}, "last_frame"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_sent(
     traits: dict[str, Any], prompt: str, frames: dict[str, Any], word: str
 ) -> None:
     (found,) = called(
-        "film_order.js", "missing", [FORM | {"prompt": prompt}, offer(**traits), frames]
+        "film_order.js", "missing", [FORM | {"prompt": prompt}, offer(**traits), NOTHING | frames]
     )
+
+    assert found == word
+
+
+@each(
+    ("form", "word"),
+    [
+        ({"films": CLIP}, ""),
+        ({"films": f"{CLIP}\n{CLIP}"}, "fewer_films"),
+        ({"sounds": f"{SONG}\n{SONG}"}, "fewer_sounds"),
+    ],
+)
+def test_more_addresses_than_the_model_takes_are_not_sent(form: dict[str, Any], word: str) -> None:
+    (found,) = called("film_order.js", "missing", [FORM | form, offer(**REFERRED), NOTHING])
 
     assert found == word
 
@@ -181,7 +251,10 @@ def test_a_script_becomes_a_request_for_shots_that_the_model_makes(
 @each(
     ("links", "differs"),
     [
-        ({"first": None, "keepsLast": False}, {"aspect_ratio": "16:9"}),
+        (
+            {"first": None, "keepsLast": False},
+            {"aspect_ratio": "16:9", "reference_images": [LINK], "reference_videos": [CLIP]},
+        ),
         (
             {"first": LINK, "keepsLast": True},
             {"first_frame": LINK, "return_last_frame": True},
@@ -192,11 +265,11 @@ def test_a_shot_becomes_a_film_as_it_was_written(
     links: dict[str, Any], differs: dict[str, Any]
 ) -> None:
     shot = {"prompt": "Mara walks.", "negative": "rain", "seconds": 4}
-    model = offer(has_first_frame=True, sends=EVERYTHING)
+    model = offer(has_first_frame=True, sends=EVERYTHING, **REFERRED)
+    form = FORM | {"optimizes": True, "films": CLIP}
+    inputs = links | {"references": [LINK]}
 
-    (found,) = called(
-        "shot_order.js", "shotOrder", [FORM | {"optimizes": True}, model, shot, links]
-    )
+    (found,) = called("shot_order.js", "shotOrder", [form, model, shot, inputs])
 
     asked = {"prompt": "Mara walks.", "negative_prompt": "rain", "duration": 4, "model": "m"}
     assert found == asked | {"resolution": "720p", "wait_ms": 0} | differs

@@ -15,7 +15,7 @@ from tests.support.pictures import picture
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.conftest import environment_of
-from tests.web.console.screening import filming, recorded_film
+from tests.web.console.screening import REFERENCES, filming, recorded_film
 from tests.web.videos.cinema import PRICED
 
 PATH = "/console/films"
@@ -193,6 +193,37 @@ def test_frames_are_chosen_and_the_next_film_goes_on_from_the_last(
     assert watched.barriers() == []
 
 
+def test_references_are_sent_as_the_program_says(watched: Watched, vendor: FilmVendor) -> None:
+    page = watched.page
+    assert page.get_by_text("References: what").is_hidden()  # the first model takes none
+    page.locator("#model").select_option(REFERENCES)
+    page.get_by_text("References: what").click()
+    files = [
+        {"name": f"{name}.png", "mimeType": "image/png", "buffer": picture(size=(400, 300))}
+        for name in ("mara", "tom")
+    ]
+    page.get_by_label("Reference 1", exact=True).set_input_files(files)
+    expect(page.get_by_label("Reference 3", exact=True)).to_be_visible()
+    page.get_by_label("Reference films").fill("https://example.com/clip.mp4")
+    page.get_by_label("First picture", exact=True).set_input_files(files[0])
+    expect(page.get_by_text("exclude each other")).to_be_visible()
+    expect(page.locator(".work-end .main")).to_be_disabled()
+    page.get_by_role("button", name="Remove").first.click()
+    with page.expect_request("**/videos/generate") as asked:
+        begin(page)
+    ended(page)
+
+    body = asked.value.post_data_json
+    assert [one[:22] for one in body["reference_images"]] == ["data:image/png;base64,"] * 2
+    roles = [one.get("role") for one in last_sent(vendor)["content"]]
+    assert roles == [None, *["reference_image"] * 2, "reference_video"]
+    page.locator(".code-box summary").click()
+    code = page.get_by_role("tabpanel").inner_text()
+    for part in ("mara.png", "tom.png", "https://example.com/clip.mp4"):
+        assert part in code
+    assert watched.barriers() == []
+
+
 def test_steps_end_where_an_order_is_refused(watched: Watched) -> None:
     page = watched.page
     watched.may_answer.add(503)
@@ -248,6 +279,37 @@ def test_a_script_becomes_shots_and_each_a_film(watched: Watched, vendor: FilmVe
     page.reload(wait_until="networkidle")
     page.get_by_role("button", name="Play shot 1").click()
     expect(page.locator("#result")).to_be_focused()
+
+
+def test_a_shot_that_would_begin_on_its_own_says_so_before(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    page, made = watched.page, len(vendor.creates)
+    watched.may_answer.add(404)  # a usage row is looked for before it is written
+    page.get_by_text("A storyboard").click()
+    page.get_by_role("button", name="On the pier").click()
+    page.get_by_role("button", name="Make the shots").click()
+    expect(page.locator("#shots")).to_be_focused(timeout=TIMEOUT_MS)
+    second = page.get_by_role("button", name="Make shot 2")
+    expect(second).to_have_accessible_description("")
+
+    page.get_by_label("Each begins with the last picture").check()
+    expect(second).to_have_accessible_description("Begins on its own: shot 1 is not made yet.")
+    page.get_by_label("Each begins with the last picture").uncheck()
+    page.get_by_role("button", name="Make shot 1").click()
+    ended(page)
+    page.get_by_label("Each begins with the last picture").check()
+    said = "Begins on its own: of shot 1 no last picture was kept."
+    expect(second).to_have_accessible_description(said)
+    second.click()
+    ended(page)
+
+    last = page.get_by_role("button", name="Make shot 3")
+    expect(last).to_have_accessible_description("")
+    last.click()
+    ended(page)
+    roles = [[part.get("role") for part in one.json["content"]] for one in vendor.creates[made:]]
+    assert roles == [[None], [None], [None, "first_frame"]]
 
 
 def test_what_a_filter_refuses_is_an_error_with_its_words(

@@ -65,7 +65,7 @@ def test_a_rewrite_of_the_bundled_model_becomes_a_picture(watched: Watched) -> N
     assert page.locator("figure img").evaluate("(img) => img.naturalWidth") > 0
 
 
-def test_the_pictures_of_a_key_are_not_shown_to_another_in_the_same_browser(
+def test_the_pictures_and_choices_of_a_key_are_not_shown_to_another_in_the_same_browser(
     watched: Watched,
 ) -> None:
     page = watched.open("/console/pictures")
@@ -74,12 +74,13 @@ def test_the_pictures_of_a_key_are_not_shown_to_another_in_the_same_browser(
     page.get_by_role("button", name="Make pictures", exact=True).click()
     expect(page.locator(".history img")).to_have_count(1, timeout=TIMEOUT_MS)
 
-    for key, count in (OTHER, 0), (KEY, 1):
+    for key, count, prompt in (OTHER, 0, ""), (KEY, 1, PROMPT):
         page.get_by_role("button", name="Sign out").click()
         page = watched.open("/console/pictures")
         sign_in(page, key, "/console/pictures")
         page.wait_for_load_state("networkidle")
         assert page.locator(".history img").count() == count
+        assert page.locator("#prompt").input_value() == prompt
 
 
 def test_programs_name_a_key_and_never_show_one(watched: Watched) -> None:

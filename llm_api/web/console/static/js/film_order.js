@@ -1,7 +1,7 @@
 // What the form for a film can ask of a model, and the order that it becomes.
 
 import { hasEnded } from "./followed_task.js";
-import { given, numberIn } from "./form_values.js";
+import { given, linesIn, numberIn } from "./form_values.js";
 
 export const PATH = "/api/v1/videos/generate";
 const AUTO = "auto";
@@ -34,17 +34,32 @@ function chosen(value, known, usual) {
   return known.includes(value) ? value : usual;
 }
 
+/** Returns the references of an order, each as many as the model takes: pictures, films and sounds. */
+function referencesOf(form, model, pictures) {
+  return {
+    reference_images: pictures.slice(0, model.reference_images),
+    reference_videos: model.reference_videos ? linesIn(form.films) : [],
+    reference_audios: model.reference_audios ? linesIn(form.sounds) : [],
+  };
+}
+
 /** Returns what is missing for an order, as the word of a text; "" for nothing. */
-export function missing(form, model, { first, last }) {
-  if (model.needs_first_frame && !first) return "first_frame";
+export function missing(form, model, { first, last, references }) {
+  const referred = referencesOf(form, model, references);
+  const hasReferences = Object.values(referred).some((all) => all.length);
+  if (hasReferences && (first || last)) return "one_kind";
+  if (referred.reference_videos.length > model.reference_videos) return "fewer_films";
+  if (referred.reference_audios.length > model.reference_audios) return "fewer_sounds";
+  const hasPicture = first || referred.reference_images.length || referred.reference_videos.length;
+  if (model.needs_picture && !hasPicture) return model.has_first_frame ? "first_frame" : "reference";
   if (last && !first) return "first_frame";
   if (model.needs_last_frame && first && !last) return "last_frame";
   const needsPrompt = model.needs_prompt || !first;
   return needsPrompt && !form.prompt.trim() ? "prompt" : "";
 }
 
-/** Returns the body of a request for a film; `frames` has files or links. */
-export function orderOf(form, model, { first, last }) {
+/** Returns the body of a request for a film; `first`, `last` and `references` are files or links. */
+export function orderOf(form, model, { first, last, references }) {
   const takes = (field, value) => (model.takes.includes(field) ? value : null);
   const prompt = form.prompt.trim() ? form.prompt : null;
   const rewrites = form.optimizes && prompt !== null;
@@ -60,6 +75,7 @@ export function orderOf(form, model, { first, last }) {
     aspect_ratio: form.ratio,
     first_frame: first,
     last_frame: last,
+    ...referencesOf(form, model, references),
     audio: hasSound || null,
     retry_without_audio: (hasSound && form.retriesSilent) || null,
     seed: takes("seed", numberIn(form.seed)),

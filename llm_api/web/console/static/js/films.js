@@ -4,6 +4,7 @@ import { codeTabs } from "./code_tabs.js";
 import { PATH, filmSteps, fitted, missing, orderOf, ratiosOf, secondsOf } from "./film_order.js";
 import { keptOf, progressText, secondsText, viewOf } from "./film_views.js";
 import { handedOn } from "./handed_on.js";
+import { keptForm } from "./kept_form.js";
 import { historyOf } from "./made_history.js";
 import { makingState, nowInSeconds } from "./making_state.js";
 import { costText } from "./making_views.js";
@@ -15,17 +16,19 @@ import { t } from "./texts.js";
 const MODELS = JSON.parse(document.getElementById("offer").textContent);
 const RATIO_WORDS = { "": "films.ratio_of_frame", auto: "making.of_model" };
 const MOST_OFFERED = 12; // pictures of this browser
-const { files: frames, state: drops } = pictureDrops(["first", "last"]);
+const USUAL = {
+  ...{ prompt: "", model: MODELS[0].name, optimizes: true, style: "", negative: "", seed: "" },
+  ...{ seconds: "", resolution: "", ratio: "", audio: false, retriesSilent: false },
+  ...{ isFixed: false, keepsLast: false, films: "", sounds: "" },
+};
+const REFERENCES = [0, 1, 2, 3, 4, 5, 6, 7, 8]; // as many as a request has
+const { files, state: drops } = pictureDrops(["first", "last", ...REFERENCES]);
 
 function films() {
   return {
     ...makingState("films", PATH),
     ...drops,
-    form: {
-      ...{ prompt: "", model: MODELS[0].name, optimizes: true, style: "", negative: "", seed: "" },
-      ...{ seconds: "", resolution: "", ratio: "", audio: false, retriesSilent: false },
-      ...{ isFixed: false, keepsLast: false },
-    },
+    ...keptForm("films", USUAL, { model: MODELS.map((one) => one.name) }),
     view: null,
     percent: null,
     cannotPlay: false,
@@ -33,6 +36,7 @@ function films() {
 
     init() {
       this.fit();
+      this.keepForm();
       const handed = handedOn();
       if (handed) {
         this.form.prompt = handed.prompt;
@@ -52,7 +56,7 @@ function films() {
       return this.chosen.first !== null;
     },
     get missing() {
-      return missing(this.form, this.model, this.chosen);
+      return missing(this.form, this.model, this.inputs());
     },
     get missingText() {
       // An empty prompt is seen.
@@ -73,15 +77,42 @@ function films() {
       });
     },
     get pastedInto() {
+      if (this.references.length || !this.model.has_first_frame) return this.freePlaces(null)[0] ?? 0;
       return this.hasFirst && this.model.has_last_frame ? "last" : "first";
+    },
+    get references() {
+      return REFERENCES.slice(0, this.model.reference_images).filter((place) => this.chosen[place] !== null);
+    },
+    get takesReferences() {
+      const { reference_images: images, reference_videos: films, reference_audios: sounds } = this.model;
+      return images + films + sounds > 0;
+    },
+    isOffered(place) {
+      return place < this.model.reference_images && this.isNext(place);
+    },
+    /** Puts a picture of this service among the references, into the last place where all are full. */
+    refer(url) {
+      this.putLink(url, this.freePlaces(null)[0] ?? this.model.reference_images - 1);
+    },
+    /** Several references are chosen at once. */
+    freePlaces(taken) {
+      const offered = taken === "first" || taken === "last" ? 0 : this.model.reference_images;
+      return REFERENCES.slice(0, offered).filter((place) => this.chosen[place] === null && place !== taken);
+    },
+    /** Returns the pictures of an order: files or links. */
+    inputs() {
+      const { first, last } = this.chosen; // what is shown is watched, and the files are not
+      const references = this.references.map((place) => files[place]);
+      return { first: first && files.first, last: last && files.last, references };
     },
     takes(field) {
       return this.model.takes.includes(field);
     },
-    /** Puts the choices in the terms of the model, which also drops frames that it does not take. */
+    /** Puts the choices in the terms of the model, which also drops pictures that it does not take. */
     fit() {
       if (this.chosen.last && !this.model.has_last_frame) this.remove("last");
       if (this.chosen.first && !this.model.has_first_frame) this.remove("first");
+      REFERENCES.slice(this.model.reference_images).forEach((place) => this.chosen[place] && this.remove(place));
       Object.assign(this.form, fitted(this.form, this.model, this.hasFirst));
     },
     take(text) {
@@ -96,10 +127,10 @@ function films() {
     },
 
     submit() {
-      if (this.canMake) this.make(orderOf(this.form, this.model, frames));
+      if (this.canMake) this.make(orderOf(this.form, this.model, this.inputs()));
     },
     showPreview() {
-      this.showPreviewOf(orderOf(this.form, this.model, frames));
+      this.showPreviewOf(orderOf(this.form, this.model, this.inputs()));
     },
     empty() {
       Object.assign(this, { view: null, percent: null, cannotPlay: false });

@@ -11,6 +11,11 @@ export function numberIn(text) {
   return text === "" || text === null ? null : Number(text);
 }
 
+/** Returns what can be chosen in fields of the page, which a query finds. */
+export function valuesOf(query) {
+  return Array.from(document.querySelectorAll(query), (one) => one.value);
+}
+
 /** Returns the lines of a text that say something. */
 export function linesIn(text) {
   const lines = text.split("\n").map((line) => line.trim());

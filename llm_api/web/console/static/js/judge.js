@@ -3,8 +3,9 @@
 import { call, requestOf } from "./api.js";
 import { callState } from "./call_state.js";
 import { codeTabs } from "./code_tabs.js";
-import { given, linesIn } from "./form_values.js";
+import { given, linesIn, valuesOf } from "./form_values.js";
 import { comparisonView, rankingView } from "./judge_views.js";
+import { keptForm } from "./kept_form.js";
 import { startPage } from "./page.js";
 import { pictureDrops } from "./picture_drops.js";
 import { number, t } from "./texts.js";
@@ -12,6 +13,10 @@ import { verdictView } from "./verdict_view.js";
 
 const PATH = "/api/v1/llm/score-image";
 const PLACES = [0, 1, 2, 3, 4, 5, 6, 7]; // as many as a request ranks
+const USUAL = {
+  ...{ mode: "score", prompt: "", checkpoints: "" },
+  ...{ dimensions: [], samples: "1", language: "", detail: "" },
+};
 const { files, state: drops } = pictureDrops(PLACES);
 
 function bodyOf(form, places) {
@@ -33,14 +38,17 @@ function judge() {
   return {
     ...callState(),
     ...drops,
-    form: {
-      ...{ mode: "score", prompt: "", checkpoints: "" },
-      ...{ dimensions: [], samples: "1", language: "", detail: "" },
-    },
+    ...keptForm("judge", USUAL, {
+      mode: valuesOf("input[name=mode]"),
+      dimensions: valuesOf(".chip input"),
+    }),
     answer: null,
     verdict: null,
     comparison: null,
 
+    init() {
+      this.keepForm();
+    },
     get isOne() {
       return this.form.mode === "score";
     },
@@ -56,7 +64,7 @@ function judge() {
       return this.places.length >= (this.isOne ? 1 : 2);
     },
     get pastedInto() {
-      if (this.isRanking) return this.freePlaces()[0] ?? PLACES.length - 1;
+      if (this.isRanking) return this.freePlaces(null)[0] ?? PLACES.length - 1;
       return !this.isOne && this.chosen[0] ? 1 : 0;
     },
     get rankingCalls() {
@@ -68,27 +76,12 @@ function judge() {
     /** Whether a place is there: to rank, as many as are full and one more. */
     isShown(place) {
       if (this.isOne || place === 0) return place === 0;
-      const isNext = this.chosen[place - 1] !== null || this.chosen[place] !== null;
-      return place === 1 || (this.isRanking && isNext);
+      return place === 1 || (this.isRanking && this.isNext(place));
     },
-    freePlaces() {
-      return PLACES.filter((place) => this.chosen[place] === null);
-    },
-    drop(event, place) {
-      this.over = null;
-      this.takeAll(event.dataTransfer.files, place);
-    },
-    choose(event, place) {
-      this.takeAll(event.target.files, place);
-      event.target.value = ""; // so that the same file can be chosen again
-    },
-    /** Puts the first file into a place, and to rank the others into free ones. */
-    takeAll(list, place) {
-      const [first, ...others] = list;
-      this.put(first ?? null, place);
-      if (!this.isRanking) return;
-      const free = this.freePlaces().filter((one) => one !== place);
-      others.slice(0, free.length).forEach((file, at) => this.put(file, free[at]));
+    /** To rank, several are chosen at once. */
+    freePlaces(taken) {
+      if (!this.isRanking) return [];
+      return PLACES.filter((place) => this.chosen[place] === null && place !== taken);
     },
 
     submit() {

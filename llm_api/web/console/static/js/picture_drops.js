@@ -20,12 +20,27 @@ export function pictureDrops(places) {
       this.over = place;
     },
     choose(event, place) {
-      this.put(event.target.files[0] ?? null, place);
+      this.takeAll(event.target.files, place);
       event.target.value = ""; // so that the same file can be chosen again
     },
     drop(event, place) {
       this.over = null;
-      this.put(fileIn(event.dataTransfer), place);
+      this.takeAll(event.dataTransfer.files, place);
+    },
+    /** Puts the first file into a place, and the others into those that `freePlaces(place)` names. */
+    takeAll(list, place) {
+      const [first, ...others] = list;
+      this.put(first ?? null, place);
+      const free = this.freePlaces(place);
+      others.slice(0, free.length).forEach((file, at) => this.put(file, free[at]));
+    },
+    /** A page that takes several files at once has its own. */
+    freePlaces() {
+      return [];
+    },
+    /** Whether a place of a row is there, by its number: as many as are full, and one more. */
+    isNext(place) {
+      return place === 0 || this.chosen[place - 1] !== null || this.chosen[place] !== null;
     },
     /** Takes a picture from the clipboard; what else is pasted goes where it always does. */
     paste(event, place) {

@@ -1,7 +1,9 @@
 // Makes pictures of a prompt, which may be rewritten first, or edits some, and has them judged.
 
 import { codeTabs } from "./code_tabs.js";
+import { valuesOf } from "./form_values.js";
 import { handedOn } from "./handed_on.js";
+import { keptForm } from "./kept_form.js";
 import { makingState } from "./making_state.js";
 import { costText } from "./making_views.js";
 import { startPage } from "./page.js";
@@ -13,18 +15,19 @@ import { number, t } from "./texts.js";
 
 const SKETCH = "layout-sketch";
 const PLACES = [0, 1, 2]; // those that a rewrite of an edit is written by
+const USUAL = {
+  ...{ prompt: "", optimizes: true, judges: true, style: "", tries: "1" },
+  ...{ n: "1", ratio: "", seed: "", negative: "", checkpoints: "" },
+};
 const { files, state: drops } = pictureDrops(PLACES);
 
 function pictures() {
-  const models = Array.from(document.querySelectorAll("#model option"), (one) => one.value);
+  const models = valuesOf("#model option");
   let seen = {}; // of `stepsOf`
   return {
     ...makingState("pictures", PATH),
     ...drops,
-    form: {
-      ...{ prompt: "", model: models[0], optimizes: true, judges: true, style: "", tries: "1" },
-      ...{ n: "1", ratio: "", seed: "", negative: "", checkpoints: "" },
-    },
+    ...keptForm("pictures", { ...USUAL, model: models[0] }, { model: models }),
     result: null,
     warnings: [],
     views: [],
@@ -33,6 +36,7 @@ function pictures() {
     hasVendorRewrite: false,
 
     init() {
+      this.keepForm();
       const handed = handedOn();
       if (handed) {
         this.form.prompt = handed.prompt;
@@ -64,11 +68,6 @@ function pictures() {
     },
     get pastedInto() {
       return PLACES.find((place) => this.chosen[place] === null) ?? PLACES.at(-1);
-    },
-    /** Whether a place is there: as many as are full, and one more. */
-    isShown(place) {
-      const isNext = place === 0 || this.chosen[place - 1] !== null;
-      return isNext || this.chosen[place] !== null;
     },
     /** Puts a picture of this service into the first place, for the next prompt to change it. */
     edit(url) {

@@ -5,6 +5,7 @@ import { callState } from "./call_state.js";
 import { codeTabs } from "./code_tabs.js";
 import { withCost } from "./facts.js";
 import { handOn } from "./handed_on.js";
+import { keptForm } from "./kept_form.js";
 import { kindName, showPieces } from "./marks_view.js";
 import { markedPieces } from "./marks.js";
 import { copyText, startPage } from "./page.js";
@@ -12,21 +13,26 @@ import { bodyOf, columnsOf } from "./prompt_columns.js";
 import { t } from "./texts.js";
 
 const PATH = "/api/v1/llm/optimize-prompt";
+const USUAL = {
+  ...{ prompt: "", type: "image", targets: [], style: "", n: "1", negative: false },
+  ...{ language: "", maxLength: "", camera: "", duration: "", preserve: "", plain: false },
+};
 const OFFER = JSON.parse(document.getElementById("offer").textContent);
 
 function prompts() {
   return {
     ...callState(),
-    form: {
-      ...{ prompt: "", type: "image", targets: [], style: "", n: "1", negative: false },
-      ...{ language: "", maxLength: "", camera: "", duration: "", preserve: "", plain: false },
-    },
+    ...keptForm("prompts", USUAL, { type: Object.keys(OFFER.targets) }),
     answer: null,
     answerType: "image",
     columns: [],
     copied: null,
     kindName,
 
+    init() {
+      this.fitTargets();
+      this.keepForm();
+    },
     get offered() {
       return OFFER.targets[this.form.type];
     },

@@ -42,11 +42,16 @@ export function canConnect(model) {
   return model.has_first_frame && !model.needs_last_frame && model.takes.includes("return_last_frame");
 }
 
-/** Returns the order of a shot: the form says the rest; `first` is the picture that it begins with. */
-export function shotOrder(form, model, shot, { first, keepsLast }) {
+/**
+ * Returns the order of a shot: the form says the rest. `first` is the picture that it begins with; a
+ * shot that begins with none shows the references.
+ */
+export function shotOrder(form, model, shot, { first, keepsLast, references }) {
   const ofShot = {
     ...{ prompt: shot.prompt, negative: shot.negative, seconds: String(shot.seconds) },
     ...{ optimizes: false, keepsLast, ratio: first ? "" : form.ratio },
+    ...(first ? { films: "", sounds: "" } : {}),
   };
-  return orderOf({ ...form, ...ofShot }, model, { first, last: null });
+  const inputs = { first, last: null, references: first ? [] : references };
+  return orderOf({ ...form, ...ofShot }, model, inputs);
 }

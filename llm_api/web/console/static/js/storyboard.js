@@ -9,7 +9,7 @@ import { said, saidName } from "./said.js";
 import { number, t } from "./texts.js";
 
 const KEPT = keptName("films.storyboard");
-const NOTHING = { script: "", cast: "", total: "12", shots: "" };
+const NOTHING = { script: "", cast: "", total: "12", shots: "", connects: false };
 
 /** Returns what this browser has kept of the last storyboard: {board, shots}. */
 function kept() {
@@ -29,8 +29,10 @@ export function storyboard() {
     notes: [],
     planSent: null,
     planFacts: null,
-    connects: false,
 
+    init() {
+      this.$watch("board", () => this.keepBoard());
+    },
     get canPlan() {
       const { script, cast, total } = this.board;
       return script.trim() !== "" && Number(total) >= 1 && isWholeCast(cast);
@@ -47,6 +49,18 @@ export function storyboard() {
     },
     cannotMake(shot) {
       return !canMakeShot(shot, this.model);
+    },
+    /** The film that a shot is to go on from; null where shots are not connected. */
+    before(shot) {
+      const place = this.shots.indexOf(shot);
+      const connects = this.board.connects && this.offersConnection;
+      return connects && place > 0 ? this.shots[place - 1] : null;
+    },
+    /** Why a shot that is to go on from the one before would begin on its own, in words. */
+    aloneText(shot) {
+      const before = this.before(shot);
+      if (!before || before.view?.lastFrame || shot.view) return "";
+      return t(`films.alone_${before.view ? "without_last" : "missing"}`, { number: number(before.number) });
     },
     lengthOf(shot) {
       return secondsText(shot.seconds);
@@ -89,11 +103,10 @@ export function storyboard() {
     },
     /** Has the film of a shot made; returns whether it is there. */
     async makeShot(shot) {
-      const place = this.shots.indexOf(shot);
-      const connects = this.connects && this.offersConnection;
-      const before = connects && place > 0 ? this.shots[place - 1].view : null;
-      const first = before?.lastFrame ?? null;
-      const order = shotOrder(this.form, this.model, shot, { first, keepsLast: connects });
+      const first = this.before(shot)?.view?.lastFrame ?? null;
+      const keepsLast = this.board.connects && this.offersConnection;
+      const { references } = this.inputs();
+      const order = shotOrder(this.form, this.model, shot, { first, keepsLast, references });
       const task = await this.make(order);
       if (!task?.result) return false;
       shot.view = viewOf(task);

@@ -1,0 +1,48 @@
+// What somebody has chosen in a page's form, in this browser alone: it is there again after a reload.
+
+import { keptName } from "./page.js";
+
+/**
+ * Returns {form, keepForm} of a component, whose `init` calls `keepForm`; `name` is the page's. What
+ * was kept of another kind than the form's fields have is left out, and so is a choice of `choices`
+ * (the values of a field, by its name) that is not there any more.
+ */
+export function keptForm(name, usual, choices = {}) {
+  const place = keptName(`${name}.form`);
+  return {
+    form: { ...usual, ...known(read(place), usual, choices) },
+
+    keepForm() {
+      this.$watch("form", (form) => write(place, form));
+    },
+  };
+}
+
+function known(kept, usual, choices) {
+  const isKnown = ([field, value]) => isLike(value, usual[field]) && isOffered(value, choices[field]);
+  return Object.fromEntries(Object.entries(kept).filter(isKnown));
+}
+
+function isLike(value, usual) {
+  return typeof value === typeof usual && Array.isArray(value) === Array.isArray(usual);
+}
+
+function isOffered(value, offered) {
+  return !offered || [value].flat().every((one) => offered.includes(one));
+}
+
+function read(place) {
+  try {
+    return JSON.parse(localStorage.getItem(place)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function write(place, form) {
+  try {
+    localStorage.setItem(place, JSON.stringify(form));
+  } catch {
+    // A browser that keeps nothing still shows what it has.
+  }
+}

@@ -1,0 +1,113 @@
+"""What somebody has chosen in a form is there again after a reload, in that browser alone."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.browsing import Chromium
+from tests.support.film_upstream import FilmVendor
+from tests.support.tables import each
+from tests.support.upstream import ScriptedUpstream
+from tests.web.conftest import environment_of
+from tests.web.console.screening import filming
+
+_READ = """all => all.map((one) => one.matches("[type=checkbox], [type=radio]")
+  ? `${one.name || one.id || "box"} ${one.checked}` : `${one.id} ${one.value}`)"""
+_FIELDS = "main :is(input:not([type=file]), select, textarea)"
+# What is put into the fields of each page: texts, choices, and boxes that are changed.
+PAGES: Mapping[str, Mapping[str, str | bool]] = {
+    "films": {
+        "#prompt": "A kite",
+        "#model": "doubao-seedance-2-0-260128",
+        "#seconds": "8",
+        "#resolution": "480p",
+        "#ratio": "9:16",
+        "#style": "ink",
+        "#films": "https://example.com/clip.mp4",
+        "#script": "Mara walks.",
+        "#cast": "Mara: a woman",
+        "#total": "10",
+        ".work-options .check input >> nth=1": True,
+    },
+    "pictures": {
+        "#prompt": "A cat",
+        "#tries": "3",
+        "#n": "2",
+        "#ratio": "16:9",
+        "#seed": "7",
+        "#negative": "dogs",
+        "#checkpoints": "There is one cat",
+        ".work-options .check input >> nth=0": False,
+    },
+    "prompts": {
+        "#prompt": "A fox",
+        "[name=type][value=video]": True,
+        ".chip input >> nth=1": True,
+        "#style": "ink",
+        "#candidates": "2",
+        "#duration": "6",
+        "#preserve": "fox",
+    },
+    "judge": {
+        "#prompt": "A cat",
+        "#checkpoints": "There is one cat",
+        ".chip input >> nth=1": True,
+        "#samples": "3",
+        "#language": "zh",
+        "#detail": "low",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def site(
+    service_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Run a service with every page."""
+    with FilmVendor("ark") as vendor:
+        seer = {"JUDGE_LLM_API_URL": service_upstream.url, "JUDGE_LLM_MODEL": "seer"}
+        env = environment_of(service_upstream) | seer
+        with filming(tmp_path_factory.mktemp("forms"), vendor, env) as url:
+            yield url
+
+
+def fill(page: Page, fields: Mapping[str, Any]) -> None:
+    """Put values into fields, also into those of parts that are closed."""
+    page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    for field, value in fields.items():
+        place = page.locator(field)
+        if isinstance(value, bool):
+            place.set_checked(value)
+        elif place.evaluate("(one) => one.matches('select')"):
+            place.select_option(value)
+        else:
+            place.fill(value)
+
+
+@each("path", PAGES)
+def test_the_choices_of_a_form_are_there_again(browser: Chromium, site: str, path: str) -> None:
+    with browser.showing(site) as watched:
+        page = watched.open(f"/console/{path}")
+        usual = page.locator(_FIELDS).evaluate_all(_READ)
+        fill(page, PAGES[path])
+        chosen = page.locator(_FIELDS).evaluate_all(_READ)
+        assert chosen != usual
+
+        page.reload(wait_until="networkidle")
+
+        assert page.locator(_FIELDS).evaluate_all(_READ) == chosen
+
+
+def test_a_model_that_is_not_there_any_more_is_not_chosen(browser: Chromium, site: str) -> None:
+    kept = '{"model": "gone", "seconds": 8, "resolution": "9k", "prompt": "A kite"}'
+    with browser.showing(site) as watched:
+        page = watched.open("/console/films")
+        page.evaluate("(kept) => localStorage.setItem('llm_api.films.form', kept)", kept)
+
+        page.reload(wait_until="networkidle")
+
+        expect(page.locator("#prompt")).to_have_value("A kite")
+        for field, value in (("model", "1-5-pro"), ("seconds", "5"), ("resolution", "720p")):
+            assert value in page.locator(f"#{field}").input_value()
