@@ -67,6 +67,7 @@ class _Traits(VendorTraits):
     fps = _some(Count(1, 240))
     tokens_per_pixel = ma.fields.Float(validate=ma.validate.Range(0, 1))
     input_seconds = Count(0, _LONGEST_S)
+    expiry = ma.fields.List(Count(), validate=ma.validate.Length(equal=2))
 
 
 class VideoProfileSchema(VendorProfileSchema):

@@ -37,6 +37,8 @@ class VideoModel(VendorModel):
         fps: frames a second that can be asked for.
         tokens_per_pixel: output tokens for each pixel of each second, where tokens are charged.
         input_seconds: the most seconds of reference films that are charged with the film's own.
+        expiry: the least and the most seconds after which its vendor can be told to end a task;
+            empty where it is not told.
     """
 
     noun: ClassVar[str] = "film"
@@ -59,6 +61,8 @@ class VideoModel(VendorModel):
         "reference_video": "reference_videos",
         "reference_audio": "reference_audios",
         "audio_url": "reference_audios",
+        # No field of callers.
+        "execution_expires_after": "",
         # Frames and references, whatever the caller has sent.
         "image": "",
         "images": "",
@@ -89,6 +93,7 @@ class VideoModel(VendorModel):
     fps: tuple[int, ...] = ()
     tokens_per_pixel: float = 0.0
     input_seconds: int = 0
+    expiry: tuple[int, ...] = ()
 
     @property
     def problem(self) -> str:

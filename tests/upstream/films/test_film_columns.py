@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain.videos import AUTO_RATIO, AUTO_SECONDS
+from llm_api.domain.videos import AUTO_RATIO, AUTO_SECONDS, VideoRequest
+from llm_api.upstream.media.fitting.video_fitting import fitted_video
+from llm_api.upstream.media.video_profiles import VideoModel
 from tests.support.multipart import Part
 from tests.support.pictures import picture
+from tests.support.tables import each
 from tests.upstream.field_tables import (
     FieldCells,
     NoticedCells,
@@ -214,6 +217,12 @@ SENT: SentCells = [
     ("rewriting", "sglang", {"is_optimized": True}, {"enhance_prompt": False}),
     ("camera", "ark 1.0", {"camera_fixed": True}, {"camera_fixed": True}),
     ("last picture", "ark", {"return_last_frame": True}, {"return_last_frame": True}),
+    # As long as anybody waits, within what the vendor takes.
+    ("expiry", "ark", {}, {"execution_expires_after": 3600}),
+    ("expiry", "ark 1.0", {}, {"execution_expires_after": 3600}),
+    ("expiry", "ark 1.0 i2v", {"pictures": (FIRST,)}, {"execution_expires_after": 3600}),
+    ("expiry", "ark 1.5", {}, {"execution_expires_after": 3600}),
+    ("expiry", "ark 2.0 fast", {}, {"execution_expires_after": 3600}),
     ("fps", "zhipu", {"fps": 60}, {"fps": 60}),
     ("fps", "sglang", {"fps": 24}, {"fps": 24}),
     ("quality", "zhipu", {}, {"quality": "speed"}),
@@ -242,6 +251,9 @@ ABSENT: FieldCells = [
     ("watermark", "siliconflow", {}),
     ("enhance_prompt", "sglang", {}),
     ("fps", "ark", {"fps": 24}),
+    ("execution_expires_after", "ark 2.5", {}),
+    ("execution_expires_after", "ark endpoint", {}),
+    ("execution_expires_after", "wan", {}),
     ("camera_fixed", "ark", {"camera_fixed": False}),
 ]
 REFUSED: FieldCells = [
@@ -377,6 +389,15 @@ def test_a_first_and_a_last_frame_have_a_path_of_their_own_up_to_wan_2_6(
     asker.submit(pictures=FRAMES)
 
     assert asker.vendor.creates[0].path == path
+
+
+@each(("seconds", "expiry"), [(600, 3_600), (7_200, 7_200), (400_000, 259_200)])
+def test_a_task_ends_when_nobody_waits_for_it_within_what_its_vendor_takes(
+    seconds: int, expiry: int
+) -> None:
+    model = VideoModel("m", "ark", "ark", seconds=seconds, expiry=(3_600, 259_200))
+
+    assert fitted_video(VideoRequest("A cat"), model, "m").fields["expiry"] == expiry
 
 
 def test_a_form_has_the_frame_as_a_file(film_asker: FilmAskerOf) -> None:

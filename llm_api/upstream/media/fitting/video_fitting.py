@@ -52,7 +52,8 @@ def fitted_video(request: VideoRequest, model: VideoModel, name: str) -> FittedR
         prompt=prompt,
         parts=(1,),
         size=model.size_of(resolution, ratio),
-        fields={field: value for field, value in fields.items() if value is not None},
+        fields={field: value for field, value in fields.items() if value is not None}
+        | _expiry(model),
         constants={**model.constants, **model.optimized}
         if request.is_optimized
         else model.constants,
@@ -199,6 +200,14 @@ def _asked(request: VideoRequest) -> Mapping[str, Any]:
         "reference_audios": list(request.reference_audios) or None,
         "user": request.user,
     }
+
+
+def _expiry(model: VideoModel) -> dict[str, int]:
+    """Return when the vendor is to end a task, where it is told: nobody waits any longer."""
+    if not model.expiry:
+        return {}
+    least, most = model.expiry
+    return {"expiry": min(max(round(model.seconds), least), most)}
 
 
 def _sound(request: VideoRequest, model: VideoModel, fields: dict[str, Any]) -> list[Notice]:
