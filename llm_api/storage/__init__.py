@@ -236,8 +236,8 @@ class FileIndex(Protocol):
     def get(self, file_id: str) -> StoredFile | None:
         """Return a file by its id."""
 
-    def of_task(self, task_id: str) -> list[StoredFile]:
-        """Return the files of a task, in the order in which they were added."""
+    def of_tasks(self, task_ids: Sequence[str]) -> list[StoredFile]:
+        """Return the files of tasks, in the order in which they were added."""
 
     def expired(self, now: datetime, at_most: int) -> list[StoredFile]:
         """Return files whose `expires_at` is over."""

@@ -29,7 +29,7 @@ INPUT = StoredFile("file_2", "img_1", None, "image/webp", 0, NOW, NOW + DAY, is_
 ACTS: dict[str, Callable[[FileIndex], object]] = {
     "add": lambda files: files.add(CAT),
     "get": lambda files: files.get("file_1"),
-    "of_task": lambda files: files.of_task("img_1"),
+    "of_tasks": lambda files: files.of_tasks(["img_1"]),
     "expired": lambda files: files.expired(NOW, 10),
     "delete": lambda files: files.delete("file_1"),
 }
@@ -69,8 +69,16 @@ class FileIndexContract:
             files.add(file)
             files.add(replace(file, id=f"{file.id}_other", task_id="img_2"))
 
-        assert files.of_task("img_1") == mixed
-        assert files.of_task("img_3") == []
+        assert files.of_tasks(["img_1"]) == mixed
+        assert files.of_tasks(["img_3"]) == []
+
+    def test_files_of_several_tasks_come_together(self, files: FileIndex) -> None:
+        one, other, third = (replace(CAT, id=f"file_{n}", task_id=f"img_{n}") for n in "123")
+        for file in (third, one, other):
+            files.add(file)
+
+        assert files.of_tasks(["img_1", "img_3", "img_4"]) == [third, one]
+        assert files.of_tasks([]) == []
 
     def test_files_expire(self, files: FileIndex) -> None:
         for number in range(4):
@@ -88,7 +96,7 @@ class FileIndexContract:
         files.delete("file_1")
 
         assert files.get("file_1") is None
-        assert files.of_task("img_1") == [INPUT]
+        assert files.of_tasks(["img_1"]) == [INPUT]
 
     @pytest.mark.parametrize("act", ACTS)
     def test_an_index_that_cannot_be_reached_says_so(

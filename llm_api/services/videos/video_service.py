@@ -102,7 +102,7 @@ class VideoService(JobService[VideoRequest, VideoJob]):
         found: list[VideoJob] = []
         while len(found) <= limit:
             tasks = self._jobs.run(partial(look, after=last))
-            jobs = (self._job(task) for task in tasks if not self._jobs.is_over(task))
+            jobs = self._shown([task for task in tasks if not self._jobs.is_over(task)])
             found += [job for job in jobs if status in {None, job.status}]
             if len(tasks) <= limit:
                 break
@@ -146,10 +146,15 @@ class VideoService(JobService[VideoRequest, VideoJob]):
         return self._of_films.needs(order.all_fitted, order.at, now)
 
     def _job(self, task: Task) -> VideoJob:
-        document = VideoDocument.read(task.document)
-        has_files = any(part.kept for part in document.parts)
-        files = self._tools.files.of_task(task.id) if has_files else []
-        return video_job_of(task, document, files)
+        [job] = self._shown([task])
+        return job
+
+    def _shown(self, tasks: Sequence[Task]) -> list[VideoJob]:
+        """Return what callers see of tasks, whose files are read together."""
+        read = [(task, VideoDocument.read(task.document)) for task in tasks]
+        kept = [task.id for task, document in read if any(part.kept for part in document.parts)]
+        files = self._tools.files.of_tasks(kept)
+        return [video_job_of(task, document, files.get(task.id, ())) for task, document in read]
 
 
 def _states_of(status: str | None) -> Sequence[TaskState]:

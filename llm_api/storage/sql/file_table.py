@@ -1,5 +1,6 @@
 """What is known of files, in a SQL database."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,10 +28,10 @@ class SqlFiles:
         found = self._files(sa.select(files).where(files.c.id == file_id))
         return next(iter(found), None)
 
-    def of_task(self, task_id: str) -> list[StoredFile]:
+    def of_tasks(self, task_ids: Sequence[str]) -> list[StoredFile]:
         """See FileIndex."""
-        of_task = sa.select(files).where(files.c.task_id == task_id)
-        return self._files(of_task.order_by(files.c.number))
+        of_tasks = sa.select(files).where(files.c.task_id.in_(task_ids))
+        return self._files(of_tasks.order_by(files.c.number))
 
     def expired(self, now: datetime, at_most: int) -> list[StoredFile]:
         """See FileIndex."""

@@ -3,7 +3,7 @@
 import base64
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -198,6 +198,10 @@ class MemoryFiles:
     def of_task(self, task_id: str) -> list[StoredFile]:
         """See FileService."""
         return [file for file, _ in self.files.values() if file.task_id == task_id]
+
+    def of_tasks(self, task_ids: Sequence[str]) -> dict[str, list[StoredFile]]:
+        """See FileService."""
+        return {task_id: self.of_task(task_id) for task_id in task_ids}
 
     def read_all(self, file: StoredFile) -> bytes:
         """See FileService."""

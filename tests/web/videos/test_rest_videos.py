@@ -3,7 +3,9 @@
 import base64
 from typing import Any
 
+import sqlalchemy as sa
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from tests.support.pictures import picture
 from tests.support.replies import json_reply
@@ -135,6 +137,26 @@ def test_a_film_that_may_cost_too_much_is_not_begun(
 
     assert answer.get_json()["error"]["details"]["reason"] == reason
     assert cinema.sent == []
+
+
+def test_the_files_of_a_page_are_read_at_once(cinema: Cinema) -> None:
+    made = [cinema.generate(wait_ms=20_000).get_json()["id"] for _ in range(3)]
+    looks: list[str] = []
+
+    def note(*of_statement: Any) -> None:
+        statement, values = of_statement[2:4]
+        if "FROM files" in statement and any(one in str(values) for one in made):
+            looks.append(statement)
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        listed = cinema.client.get(f"{VIDEOS}?limit=3").get_json()["data"]
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", note)
+
+    assert sorted(one["id"] for one in listed) == sorted(made)
+    assert all(one["result"]["url"] for one in listed)
+    assert len(looks) == 1
 
 
 def test_a_film_that_costs_no_more_than_it_may_is_made(cinema: Cinema) -> None:
