@@ -29,6 +29,7 @@ _ERRORS = frozenset(
         *("Unauthorized", "UpstreamFault", "UpstreamTimeout"),
     }
 )
+_NOTICES = ("Notice", "dropped")  # their last argument is what they say
 _MAX_DEPTH = 8
 
 _LeftOut = Callable[[Sequence[ast.stmt]], Iterator[ast.AST]]
@@ -64,14 +65,14 @@ class Module:
 
     def notices(self) -> set[str]:
         """Return what it says became of a field."""
-        if not self._has("Notice("):
+        if not self._has(*_NOTICES):
             return set()
         return {
             text
             for scope, body in self._scopes()
             for node in (part for one in body for part in _own(one))
-            if isinstance(node, ast.Call) and _named(node, "Notice") and len(node.args) > 2
-            for text in self._known(node.args[2], scope)
+            if isinstance(node, ast.Call) and _named(node, *_NOTICES) and len(node.args) > 1
+            for text in self._known(node.args[-1], scope)
         }
 
     def sentences(self) -> set[str]:

@@ -86,6 +86,23 @@ def test_a_picture_can_be_dropped_or_pasted(
         assert page.locator(".verdict .badge").count() == 1
 
 
+def test_a_chinese_page_says_in_chinese_what_was_measured(
+    browser: Chromium, service: Service
+) -> None:
+    with browser.showing(service.url, Look("phone", "dark", "zh-CN")) as watched:
+        page = watched.open(PATH)
+        page.set_input_files("input[type=file]", file_of(sign_that_says("OPEN")))
+        page.locator("#prompt").fill("写着“OPEN”的招牌，红色的猫")
+        page.locator(".work-end .main").click()
+        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+
+        points = page.locator(".points li").all_inner_texts()
+        assert "测量：读到“OPEN”。" in points[0]
+        assert any("不测量颜色" in point for point in points)
+        assert page.locator(".verdict [lang]").count() == 0
+        assert watched.overflow() <= 0
+
+
 def test_the_keyboard_reaches_the_choice_of_a_file(watched: Watched) -> None:
     page = watched.page
     # From the beginning: a choice that opens before the browser is told of it waits for somebody.

@@ -14,6 +14,10 @@ from tests.support.upstream import ScriptedUpstream
 
 TIMEOUT_MS = 30_000
 PROMPT = 'Two red foxes under a sign that says "OPEN", no people'
+UNRELATED = (
+    "The original prompt is returned unchanged. The model's rewrite was about something else."
+)
+UNRELATED_IN_CHINESE = "返回未改动的原始提示词。模型的改写偏离了主题。"
 REWRITE = 'At dawn, two red foxes stand under a sign that says "OPEN", in soft light, no people'
 
 
@@ -118,6 +122,37 @@ def test_an_original_that_comes_back_is_said_to_be_one(
     assert page.locator(".rewrites .badge").inner_text() == "! Your own words"
     assert page.locator(".notes .warn dd").count() == 1
     assert page.locator(".rewrites .mark-new").count() == 0
+
+
+@each(
+    ("language", "spoiled", "shown"),
+    [
+        ("en", "", (UNRELATED, None)),
+        ("zh-CN", "", (UNRELATED_IN_CHINESE, None)),
+        ("zh-CN", "**/sentences/*.json", (UNRELATED, "en")),
+    ],
+)
+def test_warnings_are_in_the_page_s_language(
+    language: str,
+    spoiled: str,
+    shown: tuple[str, str | None],
+    browser: Chromium,
+    service: Service,
+    service_upstream: ScriptedUpstream,
+) -> None:
+    service_upstream.clear()
+    service_upstream.script(*[replies.completion("I'm sorry, but I can't help with that.")] * 4)
+    with browser.showing(service.url, Look("desktop", "light", language)) as watched:
+        watched.may_answer.add(404)
+        asked: list[str] = []
+        watched.page.on("request", lambda request: asked.append(request.url))
+        if spoiled:
+            watched.page.route(spoiled, lambda route: route.fulfill(body="{"))
+        optimize(watched.open("/console/prompts"), "Three grey wolves")
+
+        warning = watched.page.locator(".notes .warn dd")
+        assert (warning.inner_text(), warning.get_attribute("lang")) == shown
+        assert any("/sentences/" in url for url in asked) is (language == "zh-CN")
 
 
 def test_what_could_not_be_checked_is_marked_so(

@@ -11,6 +11,7 @@ from llm_api.domain.making import Notice, Size
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import UpstreamFault
 from llm_api.services.videos import VideoJob
+from llm_api.web.console.service_sentences import said
 from llm_api.web.openai.videos.film_sizes import nearest_of
 from llm_api.web.openai.videos.video_objects import video_object
 from tests.support.pictures import picture
@@ -149,6 +150,7 @@ def test_what_a_model_does_not_take_is_left_out_and_named(cinema: Cinema) -> Non
     ]
     warned = {one["field"] for one in answer.get_json()["warnings"]}
     assert warned == {"fps", "seconds", "seed", "size", "style"}
+    assert all(said("zh", one["message"]) for one in answer.get_json()["warnings"])
     assert (answer.get_json()["seconds"], answer.get_json()["size"]) == ("12", "1920x1080")
     cinema.ended(answer.get_json()["id"])
 

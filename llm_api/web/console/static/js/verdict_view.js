@@ -64,9 +64,10 @@ function axisOf([name, { score, level, evidence, spread }]) {
 }
 
 function pointOf({ text, passed, evidence, source }) {
-  const by = t(`verdict.source_${source}`);
   // What a model has seen is in its own words.
   const why = source === "measured" && evidence ? said(evidence) : asIs(evidence ?? "");
+  const who = t(`verdict.source_${source}`);
+  const by = why.text ? t("verdict.says", { by: who }) : who;
   return { ...signed(stateOf(passed)), text, word: t(`verdict.${stateOf(passed)}`), why, by };
 }
 
