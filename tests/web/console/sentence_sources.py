@@ -75,15 +75,16 @@ class Module:
             for text in self._known(node.args[-1], scope)
         }
 
-    def sentences(self) -> set[str]:
-        """Return what it says in sentences, but for errors."""
-        return {one for one in self._texts(_said_by_errors) if _AS_SENTENCE.fullmatch(one)}
+    def sentences(self, *, with_errors: bool = False) -> set[str]:
+        """Return what it says in sentences; those of errors only where they are wanted."""
+        texts = self._texts(_nothing if with_errors else _said_by_errors)
+        return {one for one in texts if _AS_SENTENCE.fullmatch(one)}
 
     def field_errors(self) -> set[str]:
         """Return what it says of fields, such as `must be a string.`."""
         if not _QUOTED_FIELD.search(self._source):
             return set()
-        return {one for one in self._texts(lambda _: iter(())) if _AS_FIELD.fullmatch(one)}
+        return {one for one in self._texts(_nothing) if _AS_FIELD.fullmatch(one)}
 
     def arguments(self, functions: Sequence[str]) -> set[str]:
         """Return the texts that it gives to functions as their first argument."""
@@ -219,6 +220,10 @@ def _pieces(node: ast.JoinedStr | ast.BinOp) -> Sequence[ast.expr]:
     if isinstance(node, ast.JoinedStr):
         return node.values
     return [node.left, node.right] if isinstance(node.op, ast.Add) else []
+
+
+def _nothing(_: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    return iter(())
 
 
 def _said_by_errors(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:

@@ -29,6 +29,11 @@ ROOMS = (
         "upstream/media/fitting/",
     ),
 )
+# Where errors come from that notices of judging have in them.
+OF_JUDGING = (
+    *("services/judge/", "services/quotas/budgets.py", "services/quotas/exceeded.py"),
+    *("upstream/faults.py", "upstream/vendors/"),
+)
 # What pages say by the reason of an error, or what is said to a model, drawn, or cannot be.
 FOR_NOBODY = {
     'Reads "⟨1⟩", .',
@@ -139,6 +144,8 @@ def every_sentence() -> Sequence[str]:
 
 
 def _of_rooms(module: Module) -> set[str]:
+    if module.name.startswith(OF_JUDGING):
+        return module.sentences(with_errors=True)
     return module.sentences() if module.name.startswith(ROOMS) else set()
 
 
