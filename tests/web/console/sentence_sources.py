@@ -16,7 +16,7 @@ from llm_api.settings.settings import PROJECT_ROOT
 
 SOURCE = PROJECT_ROOT / "llm_api"
 PLACE = "\0"
-_AS_SENTENCE = re.compile(r"[A-Z\0{].* .*\.", re.DOTALL)
+_AS_SENTENCE = re.compile(r"[A-Z\0{].* .*\.|[A-Z].* .*\. \0", re.DOTALL)
 _AS_FIELD = re.compile(r"(must|is|are|cannot|can|has|takes)\b.*\.", re.DOTALL)
 _QUOTED_FIELD = re.compile(r"""["'](must|is|are|cannot|can|has|takes) """)
 _FORMATTED = re.compile(r"\{\w*\}")
@@ -49,8 +49,8 @@ class Module:
         return ast.parse(self._source)
 
     @cached_property
-    def _functions(self) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
-        return {one.name: one for one in ast.walk(self.tree) if isinstance(one, _DEFINITIONS)}
+    def _functions(self) -> Sequence[ast.FunctionDef | ast.AsyncFunctionDef]:
+        return [one for one in ast.walk(self.tree) if isinstance(one, _DEFINITIONS)]
 
     @cached_property
     def _constants(self) -> dict[str, ast.expr]:
@@ -121,7 +121,7 @@ class Module:
     def _scopes(self) -> Iterator[tuple[dict[str, ast.expr], Sequence[ast.stmt]]]:
         """Yield what is at home in the module, and each of its functions."""
         yield self._constants, self.tree.body
-        for one in self._functions.values():
+        for one in self._functions:
             yield self._constants | _locals_of(one), one.body
 
     def _known(self, node: ast.expr, scope: dict[str, ast.expr]) -> Sequence[str]:
@@ -166,12 +166,12 @@ class Module:
         return []
 
     def _returned(self, name: str) -> Sequence[tuple[ast.expr, dict[str, ast.expr]]]:
-        function = self._functions.get(name)
-        if function is None:
-            return []
-        scope = self._constants | _locals_of(function)
-        returns = [one for one in ast.walk(function) if isinstance(one, ast.Return)]
-        return [(one.value, scope) for one in returns if one.value is not None]
+        found = []
+        for function in (one for one in self._functions if one.name == name):
+            scope = self._constants | _locals_of(function)
+            returns = [one for one in ast.walk(function) if isinstance(one, ast.Return)]
+            found += [(one.value, scope) for one in returns if one.value is not None]
+        return found
 
 
 def _assigned(body: object) -> Iterator[tuple[str, ast.expr]]:

@@ -25,7 +25,7 @@ FILLED = (
     "The time for all checks was over.",
     "FAST_LLM_KEY is no setting and has no effect; is FAST_LLM_API_KEY meant?",
 )
-CHINESE = re.compile("[一-鿿].*。$")
+CHINESE = re.compile("[一-鿿].*。(⟨[0-9]+⟩)?$")
 
 
 def chinese() -> OperateWords:

@@ -48,8 +48,13 @@ FOR_MODELS = ("You choose the framing", "You add words for light", "Write the JS
 BY_REASON = ("No image model is configured on this service.",)
 # Pages send no such requests.
 ELSEWHERE = ("cli/", "settings/", "web/anthropic/", "web/openai/responses/")
+# Beginnings of what is no sentence: how to get something, and what a sketch does not draw.
+PARTS = ("run ", "this picture ", "the color ", "the text ")
 # What stands in their places is found by another test.
-OPEN = {"must be ⟨1⟩.", "must be left out ⟨1⟩.", "must be ⟨1⟩ of the catalogue."}
+OPEN = {
+    *("must be ⟨1⟩.", "must be left out ⟨1⟩.", "must be ⟨1⟩ of the catalogue."),
+    "must be ⟨1⟩ ⟨2⟩⟨3⟩⟨4⟩ ⟨5⟩.",
+}
 BEHIND_ANOTHER = re.compile(rf"^{PLACE} (?=[A-Z{PLACE}])")
 SIGN = re.compile(r"⟨\d+⟩")
 ENGLISH = re.compile(r"\b[a-z]+ [a-z]+ [a-z]+\b")
@@ -167,6 +172,16 @@ def test_all_that_the_source_says_is_said_in_chinese() -> None:
     assert list(doubts_on(sentences)) == []
 
 
+def test_no_pattern_is_left_of_what_nobody_says() -> None:
+    texts = [*every_sentence(), *problems_of_rewrites(), *notes_on_targets()]
+    sentences = {*texts, *(part for text in texts for part in re.split(r"(?<=\.) ", text))}
+    patterns = [form for form in catalogue_of("zh").sentences if not form.english.startswith(PARTS)]
+
+    unsaid = [form.english for form in patterns if not any(map(form.pattern.fullmatch, sentences))]
+
+    assert unsaid == []
+
+
 def test_what_a_field_must_be_is_said_in_chinese() -> None:
     given = ("messages_for", "wrong_type", "_out_of_range", "TextFormat")
     found = {
@@ -187,22 +202,32 @@ def test_what_a_field_must_be_is_said_in_chinese() -> None:
         assert list(doubts_on([f"must be {noun} {between}." for noun in ranges])) == []
 
 
+def violations() -> dict[str, Any]:
+    """Return what can be wrong with a rewrite, by its code."""
+    return tomllib.loads((PROMPTS / "checks" / "violations.toml").read_text("utf-8"))
+
+
+def problems_of_rewrites() -> Sequence[str]:
+    """Return what is said of it, with signs in the places."""
+    return [filled(row["message"].replace("{}", PLACE))[0] for row in violations().values()]
+
+
 def test_what_can_be_wrong_with_a_rewrite_is_said_in_chinese() -> None:
-    rows = tomllib.loads((PROMPTS / "checks" / "violations.toml").read_text("utf-8"))
-    problems = catalogue_of("zh").names["problems"]
+    codes = {code.replace("_", " ") for code in (*violations(), "control_arm")}
 
-    messages = [filled(row["message"].replace("{}", PLACE))[0] for row in rows.values()]
+    assert list(doubts_on(problems_of_rewrites())) == []
+    assert codes == set(catalogue_of("zh").names["problems"])
 
-    assert list(doubts_on(messages)) == []
-    assert {code.replace("_", " ") for code in (*rows, "control_arm")} == set(problems)
+
+def notes_on_targets() -> Sequence[str]:
+    """Return what is known of target models."""
+    table = tomllib.loads((PROJECT_ROOT / "config" / "targets.toml").read_text("utf-8"))
+    return [row["note"] for row in table["targets"].values() if "note" in row]
 
 
 def test_what_is_known_of_target_models_is_said_in_chinese() -> None:
-    rows = tomllib.loads((PROJECT_ROOT / "config" / "targets.toml").read_text("utf-8"))["targets"]
-    notes = [row["note"] for row in rows.values() if "note" in row]
-
-    assert len(notes) > 10
-    assert list(doubts_on(notes)) == []
+    assert len(notes_on_targets()) > 10
+    assert list(doubts_on(notes_on_targets())) == []
 
 
 def test_names_are_said_in_chinese() -> None:
