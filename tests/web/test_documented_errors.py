@@ -29,6 +29,7 @@ from tests.web.documented_errors import (
 
 Examples = list[DocumentedError]
 SIGNED = {"WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+OF_CALLERS = {"file_not_found": NOBODY, "image_refused": "https://127.0.0.1/cat.png"}
 LONG = "x" * 201  # longer than a boundary may be
 NO_FILM = f"video_{'0' * 32}"
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -42,12 +43,12 @@ OF_UPSTREAMS = {
     *("circuit_open", "content_filtered", "context_length_exceeded", "description_unusable"),
     *("image_fetch_failed", "image_pending", "image_too_large", "invalid_image", "invalid_size"),
     *("job_running", "judge_unparsable", "no_image_returned", "not_supported", "overloaded"),
-    *("result_download_failed", "result_expired", "task_failed"),
+    *("pictures_unavailable", "result_download_failed", "result_expired", "task_failed"),
     *("upstream_bad_response", "upstream_timeout"),
 }
 OWN = {
     *("admin_required", "body_too_large", "call_not_found", "callback_refused"),
-    *("file_not_found", "form_invalid", "group_exists"),
+    *("file_not_found", "form_invalid", "group_exists", "image_refused", "model_makes_text"),
     *("group_in_use", "group_not_found", "image_model_not_configured", "insufficient_quota"),
     *("internal_error", "invalid_api_key", "invalid_type", "job_not_found", "key_not_found"),
     *("judge_not_configured", "key_name_ambiguous", "keys_unavailable", "lineage_not_found"),
@@ -292,17 +293,27 @@ def test_what_is_not_there(app_of: AppOf, examples: Examples) -> None:
     assert [differences(missing, reason, ask) for reason in found] == [{}] * 7
 
 
-def test_a_picture_that_is_somebody_elses(client: FlaskClient, examples: Examples) -> None:
+@pytest.mark.parametrize(("reason", "picture"), OF_CALLERS.items())
+def test_a_picture_that_nobody_may_have(
+    client: FlaskClient, examples: Examples, reason: str, picture: str
+) -> None:
     named = [one for one in examples if one.status == "400"]
 
     def ask(one: DocumentedError) -> Any:
         error = one.shown["error"]
         name = error.get("param") or error["details"]["errors"][0]["field"]
         of_pictures = {"model": "gpt-image-2"} if "/images/" in one.path else {}
-        picture = {"images": [NOBODY]} if name == "images[0]" else {name: NOBODY}
-        return one.send(client, ADMIN_KEY, json={**one.body, **of_pictures, **picture})
+        field = {"images": [picture]} if name == "images[0]" else {name: picture}
+        return one.send(client, ADMIN_KEY, json={**one.body, **of_pictures, **field})
 
-    assert differences(named, "file_not_found", ask) == {}
+    assert differences(named, reason, ask) == {}
+
+
+def test_a_model_that_makes_text(client: FlaskClient, examples: Examples) -> None:
+    def ask(one: DocumentedError) -> Any:
+        return one.send(client, ADMIN_KEY, json={**one.body, "model": "scripted"})
+
+    assert differences(examples, "model_makes_text", ask) == {}
 
 
 def test_a_form_that_cannot_be_read(client: FlaskClient, examples: Examples) -> None:

@@ -37,7 +37,7 @@ FAULTS: Mapping[str, Reply] = {
 }
 # What a vendor of pictures answers, if it is asked, and what is asked for. The document has these
 # from the code that raises them: `result_expired`, `result_download_failed`, `task_failed`,
-# `image_pending`, and `max_cost_too_low` of loops.
+# `image_pending`, `pictures_unavailable`, and `max_cost_too_low` of loops.
 PICTURES: Mapping[str, tuple[Reply | None, Mapping[str, Any]]] = {
     "invalid_size": (None, GPT | {"size": "1000x600", "size_policy": "exact"}),
     "not_supported": (None, SKETCH),

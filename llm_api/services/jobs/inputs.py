@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from llm_api.domain.calls import Caller
 from llm_api.domain.making import InputPicture, Size
-from llm_api.errors import InvalidRequest, NotFound, Unavailable
+from llm_api.errors import InvalidRequest, NotFound
 from llm_api.pictures.facts import PictureError, PicturesUnavailable, PreparedPicture
 from llm_api.pictures.pictures import Pictures
-from llm_api.services.files import FileService
+from llm_api.services.files import PICTURES_AWAY, FileService
 
 MAX_BYTES = 20 << 20  # of one picture
 MAX_PIXELS = 36_000_000
@@ -88,8 +88,7 @@ class ImageInputs:
                 error.field, error.problem, reason="invalid_image"
             ) from error
         except PicturesUnavailable as error:
-            message = "Pictures cannot be read at the moment; try again."
-            raise Unavailable(message, reason="pictures_unavailable", retry_after=5) from error
+            raise PICTURES_AWAY.replaced() from error
         facts = prepared.facts
         file = self._tools.files.save(
             self.job_id,

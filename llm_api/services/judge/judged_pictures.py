@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.judging import JudgedPicture
-from llm_api.errors import ApiError, BodyTooLarge, InvalidRequest, NotFound, Unavailable
+from llm_api.errors import ApiError, BodyTooLarge, InvalidRequest, NotFound
 from llm_api.pictures.facts import PictureError, PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
-from llm_api.services.files import FileService
+from llm_api.services.files import PICTURES_AWAY, FileService
 
 MAX_SIDE = 1_536
 MAX_BYTES = 20 << 20  # of one picture
@@ -71,8 +71,7 @@ def picture_errors(field: str) -> Iterator[None]:
     except PictureError as error:
         raise _refused(error, field) from error
     except PicturesUnavailable as error:
-        message = "Pictures cannot be read at the moment; try again."
-        raise Unavailable(message, reason="pictures_unavailable", retry_after=5) from error
+        raise PICTURES_AWAY.replaced() from error
 
 
 def _check(media_type: str, frames: int, field: str, stated: str | None) -> None:

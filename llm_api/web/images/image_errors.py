@@ -12,6 +12,7 @@ from llm_api.errors import (
     Unavailable,
     Unprocessable,
 )
+from llm_api.services.files import PICTURES_AWAY
 from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.services.loop.loop_job import too_low
 from llm_api.upstream.media.fetching import result_error
@@ -22,6 +23,7 @@ from llm_api.web.making.example_errors import (
     BODY_TOO_LARGE,
     NO_PLACE,
     VENDOR_TOO_SLOW,
+    for_chats,
     picture_errors,
 )
 
@@ -42,6 +44,7 @@ _OTHERS: Sequence[ApiError] = (
         "must be left out: the layout sketch is drawn from the prompt alone.",
         reason="not_supported",
     ),
+    for_chats("pictures"),
     MODEL_FORBIDDEN,
     NO_SUCH_MODEL,
     BODY_TOO_LARGE,
@@ -64,11 +67,10 @@ _OTHERS: Sequence[ApiError] = (
     task_failed(None, may_have_charged=False),
     result_error(LinkFailed("It could not be fetched.")),
     Unavailable(IMAGE_MODELS.advice, reason="image_model_not_configured", retryable=False),
+    PICTURES_AWAY,
     NO_PLACE,
     VENDOR_TOO_SLOW,
 )
-
-
 # Of loops, whose tries and verdicts cost money.
 LOOP_ERRORS: Sequence[ApiError] = (
     InvalidRequest.of_field(

@@ -51,6 +51,7 @@ def picture_errors(field: str) -> Sequence[ApiError]:
     return (
         no_picture(field),
         not_of_caller(field),
+        not_public(field),
         InvalidRequest.of_field(field, "must be at most 10 MB.", reason="image_too_large"),
     )
 
@@ -59,6 +60,18 @@ def not_of_caller(field: str) -> ApiError:
     """Return the example of a field with the id of a file that the caller does not have."""
     problem = "must be the id of a file of yours."
     return InvalidRequest.of_field(field, problem, reason="file_not_found")
+
+
+def not_public(field: str) -> ApiError:
+    """Return the example of a field with an address that nothing is fetched from."""
+    problem = "must be the address of a public host."
+    return InvalidRequest.of_field(field, problem, reason="image_refused")
+
+
+def for_chats(results: str) -> ApiError:
+    """Return the example of a chat model, which makes none of the `results` of a route."""
+    problem = f"makes no {results}: it is for chat calls."
+    return InvalidRequest.of_field("model", problem, reason="model_makes_text")
 
 
 def no_picture(field: str) -> ApiError:

@@ -12,6 +12,7 @@ from llm_api.errors import (
     Unprocessable,
     UpstreamFault,
 )
+from llm_api.services.files import PICTURES_AWAY
 from llm_api.services.videos.video_models import VIDEO_MODELS
 from llm_api.upstream.media.fetching import result_error
 from llm_api.upstream.media.links import LinkFailed
@@ -21,6 +22,7 @@ from llm_api.web.making.example_errors import (
     BODY_TOO_LARGE,
     NO_PLACE,
     VENDOR_TOO_SLOW,
+    for_chats,
     picture_errors,
 )
 
@@ -64,9 +66,11 @@ _OTHERS: Sequence[ApiError] = (
         "is too low: the film can cost 1000000 millionths of CNY.",
         reason="max_cost_too_low",
     ),
+    for_chats("films"),
     MODEL_FORBIDDEN,
     NotFound.of_field("model", "must be a video model of the catalogue.", reason="model_not_found"),
     BODY_TOO_LARGE,
+    PICTURES_AWAY,
     Unavailable(VIDEO_MODELS.advice, reason="video_model_not_configured", retryable=False),
 )
 

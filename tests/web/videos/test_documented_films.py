@@ -43,7 +43,8 @@ OWN = {
 # tests/web/test_documented_errors.py has these, of all routes alike.
 OF_ALL = {
     *("body_too_large", "callback_refused", "form_invalid", "internal_error", "invalid_api_key"),
-    *("job_not_found", "price_unknown", "webhooks_not_configured"),
+    *("image_refused", "job_not_found", "model_makes_text", "pictures_unavailable"),
+    *("price_unknown", "webhooks_not_configured"),
     *("method_not_allowed", "model_not_allowed", "model_not_found", "out_of_range"),
     *("rate_limited", "route_not_allowed", "store_unavailable", "unsupported_media_type"),
     "video_model_not_configured",

@@ -11,9 +11,10 @@ from llm_api.errors import (
     UpstreamFault,
     UpstreamTimeout,
 )
+from llm_api.services.files import PICTURES_AWAY
 from llm_api.services.judge.judge_service import NOT_CONFIGURED
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH_MODEL
-from llm_api.web.making.example_errors import BODY_TOO_LARGE, no_picture, not_of_caller
+from llm_api.web.making.example_errors import BODY_TOO_LARGE, no_picture, not_of_caller, not_public
 
 JUDGE_ERRORS = MODEL_ERRORS
 UNPARSABLE = UpstreamFault(
@@ -26,6 +27,7 @@ JUDGE_EXAMPLES: Sequence[ApiError] = (
     InvalidRequest.of_field("mode", "must be one of score, compare, rank.", reason="out_of_range"),
     no_picture("image"),
     not_of_caller("image"),
+    not_public("image"),
     InvalidRequest.of_field(
         "image", "could not be fetched: its host is not known.", reason="image_fetch_failed"
     ),
@@ -45,5 +47,6 @@ JUDGE_EXAMPLES: Sequence[ApiError] = (
     ),
     UNPARSABLE,
     NOT_CONFIGURED,
+    PICTURES_AWAY,
     UpstreamTimeout("The model service did not answer in time.", reason="upstream_timeout"),
 )
