@@ -18,7 +18,7 @@ def show(error: ApiError) -> Response:
         _session(),
         "failure.html",
         "failure",
-        said=_SENTENCES.get(error.status) or _sentence(error.status),
+        told=_SENTENCES.get(error.status) or _sentence(error.status),
         wait_s=error.retry_after,
         request_id=state.request_id,
     )
