@@ -9,14 +9,24 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.ports import LOOPBACK
 
 # Loopback under a name: without TLS, browsers trust it no more than any other host.
 NAMED_HOST = "llm.test"
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-_TIMEOUT_MS = 15_000
+_TIMEOUT_MS = 20_000
+# Playwright's five seconds are too few on a machine that runs other tests beside.
+expect.set_options(timeout=_TIMEOUT_MS)
 # A phone of 2026 at its narrowest, and a laptop.
 _SIZES: Mapping[str, tuple[int, int]] = {"phone": (360, 740), "desktop": (1280, 800)}
 _FAILED_LOAD = "Failed to load resource: the server responded with a status of "

@@ -1,9 +1,11 @@
 """An admin's way through the console with a browser: keys, usage, and what is live."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from tests.support.browsing import Chromium, Look, Watched
 from tests.support.service import Service
@@ -44,6 +46,41 @@ def test_every_page_is_well(look: Look, browser: Chromium, keyed_service: Servic
             assert page.locator("h1").count() == 1
             assert watched.overflow() <= 0, path
             assert watched.barriers() == [], path
+
+
+@pytest.mark.timeout(300)
+def test_what_is_wrong_is_read_with_its_field_and_what_was_done_in_the_title(
+    browser: Chromium, keyed_service: Service
+) -> None:
+    with browser.showing(keyed_service.url) as watched:
+        watched.may_answer.add(400)
+        sign_in(watched, f"{OPERATE}/keys/new")
+        page = watched.page
+        page.get_by_label("Name").fill("read aloud")
+        budgets = page.get_by_label("Budgets")
+        budgets.fill("five")
+        page.get_by_role("button", name="Create").press("Enter")
+
+        expect(budgets).to_be_focused()
+        expect(budgets).to_have_accessible_description(re.compile(r"^budgets .*Such as 5 CNY/day"))
+        expect(page.get_by_label("Name")).not_to_have_attribute("aria-invalid", "true")
+        budgets.fill("")
+        page.get_by_role("button", name="Create").press("Enter")
+        page.get_by_role("link", name="I have copied it").press("Enter")
+        page.get_by_role("button", name="Disable").press("Enter")
+        expect(page).to_have_title(re.compile("^The key is disabled"))
+
+
+def test_a_wrong_key_is_read_with_its_field(browser: Chromium, keyed_service: Service) -> None:
+    with browser.showing(keyed_service.url) as watched:
+        watched.may_answer.add(401)
+        page = watched.open("/console/sign-in")
+        field = page.locator("#key")
+        field.fill("sk-of-nobody-0123456789")
+        field.press("Enter")
+
+        expect(field).to_have_accessible_description(re.compile("^This key is not valid"))
+        expect(field).to_be_focused()
 
 
 @pytest.mark.timeout(300)

@@ -53,6 +53,7 @@ def test_plots_stand_beside_their_tables(look: Look, browser: Chromium, filled: 
 def test_a_choice_is_an_address_that_keeps_the_rest(browser: Chromium, filled: Service) -> None:
     with browser.showing(filled.url) as watched:
         page = watched.open(f"{PAGE}?days=90&show=errors")
+        page.dispatch_event("#by", "pointerdown")
         page.select_option("#by", "upstream")
         page.wait_for_url("**by=upstream**")
         assert "days=90" in page.url

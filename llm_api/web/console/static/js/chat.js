@@ -13,6 +13,7 @@ const PATH = "/v1/chat/completions";
 const REWRITING = "optimize/"; // begins the names of models that rewrite prompts
 const NO_SETTINGS = { model: "", system: "", temperature: "", maxTokens: "" };
 const MOST_KEPT = 200;
+const SAID_MS = 10_000; // until what was said to screen readers leaves the page, where it would be read twice
 
 /** Returns what this browser has kept; nothing where it keeps nothing, or something else. */
 function kept() {
@@ -113,11 +114,13 @@ function chat() {
       this.ask(text);
     },
     ask(text) {
+      this.$refs.draft.focus(); // examples leave the page when they are asked
       this.messages.push({ id: newId(), role: "user", text });
       this.answer();
     },
     retry() {
       if (this.messages.at(-1)?.role === "assistant") this.messages.pop();
+      this.$refs.draft.focus();
       this.answer();
     },
     stop() {
@@ -155,7 +158,7 @@ function chat() {
           onEvent: (event) => this.take(message, event),
         });
         message.facts = facts;
-        this.status = t("chat.done");
+        this.$nextTick(() => this.say(this.$root.querySelector(".message:last-child .prose").innerText));
       } catch (error) {
         this.end(message, error);
       }
@@ -171,6 +174,12 @@ function chat() {
       message.thoughts += delta.reasoning_content ?? delta.reasoning ?? "";
       message.text += delta.content ?? "";
       this.follow();
+    },
+    /** Has screen readers say an answer once, when it is complete; while it is written they would stutter. */
+    say(text) {
+      const said = `${t("chat.done")} ${text}`;
+      this.status = said;
+      setTimeout(() => (this.status = this.status === said ? "" : this.status), SAID_MS);
     },
     /** Keeps the end in sight, unless somebody has scrolled up to read. */
     follow() {

@@ -9,7 +9,6 @@ let isOn = true;
 function showSwitch() {
   button.hidden = false;
   button.textContent = isOn ? button.dataset.on : button.dataset.off;
-  button.setAttribute("aria-pressed", String(isOn));
 }
 
 function isResting() {
@@ -37,6 +36,9 @@ if (part && button) {
   });
   setInterval(refresh, Number(part.dataset.live) * MS);
 }
+
+// On a phone the tabs do not all fit: the one of this page is in sight.
+for (const tab of document.querySelectorAll('nav [aria-current="page"]')) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
 
 // A button that copies a text which is shown once.
 for (const copy of document.querySelectorAll("[data-copy]")) {

@@ -125,9 +125,11 @@ export function makingState(name, path) {
     clear() {
       history.forget();
       this.history = [];
+      document.getElementById("prompt").focus(); // the button is gone with them
     },
 
     async cancel() {
+      if (this.isCancelling) return;
       if (!this.task) {
         this.stop();
         return;

@@ -68,6 +68,11 @@ export function pictureDrops(places) {
       this.chosen[place] = { name, address: url };
       this.status = t("drops.has_picture", { name });
     },
+    /** Removes a picture by its button, which goes with it: the focus moves to where one is chosen. */
+    removeBy(button, place) {
+      button.closest(":has(> .drop)").querySelector(".drop input").focus();
+      this.remove(place);
+    },
     remove(place) {
       files[place] = null;
       this.chosen[place] = null;

@@ -87,7 +87,9 @@ function prompts() {
       showPieces(element, markedPieces(text, details, { original }));
     },
     async copy(column) {
-      if (await copyText(column.text)) this.copied = column.id;
+      if (!(await copyText(column.text))) return;
+      this.copied = column.id;
+      this.status = t("script.copied");
     },
     copyLabel(column) {
       return this.copied === column.id ? t("script.copied") : t("script.copy");

@@ -3,7 +3,11 @@
 import { drawPlots } from "./plots.js";
 
 drawPlots();
-// A choice is a view at once; the button is for who has no scripts.
+// What a pointer chooses is a view at once. With keys a choice is made on the way to another: they
+// have the button.
 for (const select of document.querySelectorAll("form.view select")) {
-  select.addEventListener("change", () => select.form.requestSubmit());
+  let isPointed = false;
+  select.addEventListener("pointerdown", () => (isPointed = true));
+  select.addEventListener("keydown", () => (isPointed = false));
+  select.addEventListener("change", () => isPointed && select.form.requestSubmit());
 }
