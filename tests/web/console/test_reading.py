@@ -105,16 +105,17 @@ def test_nothing_is_called_invalid_before_anybody_has_written(watched: Watched) 
         assert page.locator(":is(input, textarea, select):invalid").count() == 0
 
 
-def test_a_picture_has_a_short_name_and_its_verdict_is_read_once(watched: Watched) -> None:
+def test_a_picture_is_called_by_what_it_is_and_not_by_all_below_it(watched: Watched) -> None:
     page = watched.open("/console/pictures")
     page.locator("#prompt").fill("A red cat")
-    page.get_by_role("checkbox", name="Rewrite").uncheck()
+    for name in ("Rewrite", "Judge"):
+        page.get_by_role("checkbox", name=name).uncheck()
     press(page, "Make pictures")
     expect(page.locator("#result")).to_be_focused()
 
     figure = page.locator("figure.picture").aria_snapshot().splitlines()[0]
     assert figure.startswith('- figure "1024 × 1024')
-    assert "Measured" not in figure
+    assert "Download" not in figure
     page.get_by_role("button", name="Clear").press("Enter")
     expect(page.locator("#prompt")).to_be_focused()
 

@@ -158,7 +158,7 @@ function chat() {
           onEvent: (event) => this.take(message, event),
         });
         message.facts = facts;
-        this.$nextTick(() => this.say(this.$root.querySelector(".message:last-child .prose").innerText));
+        this.$nextTick(() => this.say(document.querySelector(".message:last-child .prose").innerText));
       } catch (error) {
         this.end(message, error);
       }

@@ -139,6 +139,8 @@ function films() {
       this.showSteps(filmSteps(order, task));
       this.progress = task ? progressText(task) : "";
       this.percent = task?.status === "running" ? task.progress : null;
+      // Screen readers are told of the state, and have the percents of the bar.
+      if (this.progress) this.status = this.percent === null ? this.progress : t("films.running");
     },
     showMade(task, facts) {
       const { cost_micros: micros, currency } = task.usage;
