@@ -288,6 +288,14 @@ def test_limits_say_what_is_left_and_whose_count_it_is(module_app: Flask, admin:
         assert page.count(">Counted by the worker that made this page alone") == 1
 
 
+def test_names_in_any_writing_are_read_in_the_audit(admin: SignedIn) -> None:
+    admin.send(f"{OPERATE}/groups", name="市场部")
+
+    page = admin.page(f"{OPERATE}/audit", act="group.create")
+
+    assert "市场部&#34;</ins>" in page
+
+
 def test_the_audit_is_that_of_the_api(module_app: Flask, admin: SignedIn, api: FlaskClient) -> None:
     key = issue(module_app, "watched").key
     admin.send(f"{OPERATE}/keys/{key.id}/disable")

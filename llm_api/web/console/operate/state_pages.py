@@ -1,7 +1,8 @@
 """How the service is: upstreams and circuits, tasks, the doctor; and calls and acts, looked up."""
 
+import json
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import marshmallow as ma
 from flask import Response, g, request
@@ -88,7 +89,13 @@ def audit() -> Response:
         problems=[],
         cursor=found.cursor,
         all_acts=ACTS,
+        written=_written,
     )
+
+
+def _written(value: Any) -> str:
+    """Write a value of an act; names in any writing are to be read, which `tojson` escapes."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 @blueprint.get("/calls")
