@@ -1,6 +1,7 @@
 """The page of films: from a prompt or pictures to a film that plays, also after a reload."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,9 +123,7 @@ def test_a_film_is_followed_again_after_a_reload(watched: Watched, vendor: FilmV
     page = watched.page
     vendor.studio.polls_needed = 100_000
     begin(page)
-    expect(
-        page.get_by_text("It waits at the vendor.").or_(page.get_by_text("making"))
-    ).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text(re.compile("waits|making"))
     made = len(vendor.creates)
 
     page.reload()
@@ -159,7 +158,7 @@ def test_that_a_film_cannot_be_cancelled_is_said(watched: Watched, vendor: FilmV
     watched.may_answer.add(409)
     vendor.studio.polls_needed = 100_000
     begin(page)
-    expect(page.get_by_text("The vendor is making it.")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.get_by_role("status")).to_have_text("The vendor is making it.")
 
     page.get_by_role("button", name="Cancel").click()
 
@@ -344,7 +343,7 @@ def test_a_film_that_waits_is_cancelled(watched: Watched, vendor: FilmVendor) ->
     page = watched.page
     vendor.says(*["queued"] * 30)
     begin(page)
-    expect(page.get_by_text("It waits at the vendor.")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("It waits at the vendor.")
 
     page.get_by_role("button", name="Cancel").click()
 
