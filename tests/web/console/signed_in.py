@@ -52,6 +52,6 @@ class SignedIn:
 
 def problem_in(answer: TestResponse) -> str:
     """Return what an error on a page says."""
-    found = re.search(r'role="alert">(.*?)</div>', answer.text, re.DOTALL)
+    found = re.search(r'role="alert"[^>]*>(.*?)</div>', answer.text, re.DOTALL)
     assert found is not None, answer.text
     return unescape(" ".join(re.sub(r"<[^>]+>", " ", found[1]).split()))

@@ -31,8 +31,8 @@ ROOMS = (
 )
 # Where errors come from that notices of judging have in them.
 OF_JUDGING = (
-    *("services/judge/", "services/quotas/budgets.py", "services/quotas/exceeded.py"),
-    *("upstream/faults.py", "upstream/vendors/"),
+    *("services/files.py", "services/judge/", "services/quotas/budgets.py"),
+    *("services/quotas/exceeded.py", "upstream/faults.py", "upstream/vendors/"),
 )
 # What pages say by the reason of an error, or what is said to a model, drawn, or cannot be.
 FOR_NOBODY = {
