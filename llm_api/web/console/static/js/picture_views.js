@@ -45,7 +45,7 @@ export function rowsOf(result) {
       signed(one.in_picture),
     ],
     lost: one.lost_by === null ? "" : t(`pictures.lost_${one.lost_by}`),
-    advice: one.switch_off === null ? "" : ` ${one.switch_off}`,
+    advice: one.switch_off === null ? "" : ` ${t("pictures.switch_off", { setting: one.switch_off })}`,
   }));
 }
 
