@@ -23,6 +23,8 @@ _PLAIN = "((?:(?![.!?] [A-Z]).)+?)"
 _ANY = "(.+?)"
 _NUMBERS = r"([\d.]+(?:, [\d.]+)*)"
 _OUTSIDE_QUOTES = re.compile(r""", (?=(?:[^"“”]|"[^"]*"|“[^”]*”)*$)""")
+# Sentences quote what callers write: what would take long is shown as it is.
+_MOST_LETTERS, _MOST_ENDS = 1_500, 10
 _FILES = {"zh": "sentences/zh.json"}
 _WORDS, _NAMES = "words", "names"
 
@@ -62,13 +64,39 @@ class Catalogue:
     names: Mapping[str, Mapping[str, str]]
 
     def translated(self, sentence: str) -> str | None:
-        """Return a sentence, or several, in the catalogue's language; None for one unknown."""
-        whole = self._formed(sentence, self.sentences)
+        """Return a sentence, or several, in the catalogue's language.
+
+        None for one unknown, and for what is longer than any that the service says.
+        """
+        ends = sum(1 for _ in _SENTENCE_END.finditer(sentence))
+        if len(sentence) > _MOST_LETTERS or ends > _MOST_ENDS:
+            return None
+        return _Translation(self).whole(sentence)
+
+
+class _Translation:
+    """One sentence on its way: what stands in many places is looked up once.
+
+    Without that, the work doubles with each sentence that a pattern could begin or end at.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._wholes: dict[str, str | None] = {}
+
+    def whole(self, text: str) -> str | None:
+        """Return a sentence, or several; None where one is not known."""
+        if text not in self._wholes:
+            self._wholes[text] = self._of_sentences(text)
+        return self._wholes[text]
+
+    def _of_sentences(self, text: str) -> str | None:
+        whole = self._formed(text, self._catalogue.sentences)
         if whole is not None:
             return whole
-        for end in reversed([found.end() for found in _SENTENCE_END.finditer(sentence)]):
-            first = self._formed(sentence[: end - 1], self.sentences)
-            rest = None if first is None else self.translated(sentence[end:])
+        for end in reversed([found.end() for found in _SENTENCE_END.finditer(text)]):
+            first = self._formed(text[: end - 1], self._catalogue.sentences)
+            rest = None if first is None else self.whole(text[end:])
             if first is not None and rest is not None:
                 return first + rest
         return None
@@ -88,10 +116,10 @@ class Catalogue:
             return "、".join(self._known(one) or one for one in _OUTSIDE_QUOTES.split(text))
         if kind in {"said", "known"}:
             return self._known(text) or (text if kind == "said" else None)
-        return self.names.get(kind or "", {}).get(text, text)
+        return self._catalogue.names.get(kind or "", {}).get(text, text)
 
     def _known(self, text: str) -> str | None:
-        return self._formed(text, self.words) or self.translated(text)
+        return self._formed(text, self._catalogue.words) or self.whole(text)
 
 
 def address_of(language: str) -> str | None:

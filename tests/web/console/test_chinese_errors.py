@@ -90,7 +90,7 @@ def test_without_the_explanations_the_service_is_quoted(
     watched.may_answer.add(404)
     for kind in ("reasons", "sentences"):
         watched.page.route(
-            f"**/{kind}/*.json", lambda asked: asked.fulfill(status=404, body="gone")
+            f"**/{kind}/*.json", lambda asked: asked.fulfill(status=404, json={"error": {}})
         )
     page = watched.open("/console/chat")
     service_upstream.clear()

@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -96,12 +97,42 @@ CASES = (
     ("There is a cat.", "有猫。"),
     ("Why: It is red. It is red.", "原因：It 是红。It 是红。"),
     ("Nobody knows this.", None),
+    ("There is a toString.", "有toString。"),
+    ("There is a cat. " * 11, None),
+    (f"There is a {'cat' * 500}.", None),
+    ("There is a cat. " * 10 + "There is a cat.", "有猫。" * 11),
+    ("Seen: a. " * 10 + "Nobody knows", None),
 )
 
 
 @each(("english", "chinese"), CASES)
 def test_a_sentence_is_said_by_its_pattern(english: str, chinese: str | None) -> None:
     assert catalogue_from(ROOM_OF_TESTS).translated(english) == chinese
+
+
+class CountedPattern:
+    """A pattern that counts how often it is asked."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        """Ask `pattern`."""
+        self._pattern = pattern
+        self.asked = 0
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        """Ask the pattern."""
+        self.asked += 1
+        return self._pattern.fullmatch(text)
+
+
+def test_the_work_does_not_double_with_each_sentence() -> None:
+    catalogue = catalogue_from(ROOM_OF_TESTS)
+    [form] = [one for one in catalogue.sentences if one.english == "Seen: {what:list}."]
+    pattern = CountedPattern(form.pattern)
+    counted = replace(catalogue, sentences=[replace(form, pattern=pattern)])
+
+    counted.translated("Seen: a. " * 10 + "Nobody knows")
+
+    assert pattern.asked < 200
 
 
 def test_scripts_find_the_same() -> None:

@@ -13,5 +13,5 @@ async function load() {
 
 /** Returns what a reason means, {happened, advice}; null for one that is not known. */
 export function explained(reason) {
-  return explanations[reason] ?? null;
+  return Object.hasOwn(explanations, reason) ? explanations[reason] : null;
 }

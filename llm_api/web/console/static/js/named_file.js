@@ -7,7 +7,8 @@ export const isTranslated = hasFile("sentences");
 export async function namedFile(name) {
   if (!hasFile(name)) return null;
   try {
-    return await (await fetch(elementOf(name).content)).json();
+    const response = await fetch(elementOf(name).content);
+    return response.ok ? await response.json() : null;
   } catch {
     return null; // then the page has the service's own words
   }

@@ -1,8 +1,7 @@
 // What the service says, in the language of the page.
 
 import { isTranslated, namedFile } from "./named_file.js";
-import { catalogueOf, translated } from "./service_sentences.js";
-import { language } from "./texts.js";
+import { catalogueOf, nameOf, translated } from "./service_sentences.js";
 
 let catalogue = null;
 
@@ -23,7 +22,7 @@ export function said(sentence) {
 
 /** Returns a name that the service gives something, such as a thing that was seen, as `said` does. */
 export function saidName(kind, name) {
-  const text = catalogue?.names[kind]?.[name];
+  const text = catalogue && nameOf(kind, name, catalogue);
   return text || !isTranslated ? { text: text ?? name, lang: null } : { text: name, lang: "en" };
 }
 

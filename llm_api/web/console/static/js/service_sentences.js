@@ -12,6 +12,9 @@ const PLAIN = "((?:(?![.!?] [A-Z])[^])+?)";
 const ANY = "([^]+?)";
 const NUMBERS = "([\\d.]+(?:, [\\d.]+)*)";
 const OUTSIDE_QUOTES = /, (?=(?:[^"“”]|"[^"]*"|“[^”]*”)*$)/;
+// Sentences quote what callers write: what would take long is shown as it is.
+const MOST_LETTERS = 1500;
+const MOST_ENDS = 10;
 
 /** Returns the patterns of a file, those with most letters of their own first, and its `names`. */
 export function catalogueOf({ words, names, ...rooms }) {
@@ -19,14 +22,30 @@ export function catalogueOf({ words, names, ...rooms }) {
   return { words: formsOf(words), names, sentences };
 }
 
-/** Returns a sentence, or several, in the language of a catalogue; null where one is not known. */
+/**
+ * Returns a sentence, or several, in the language of a catalogue; null where one is not known, and
+ * for what is longer than any that the service says.
+ */
 export function translated(sentence, catalogue) {
-  const whole = formed(sentence, catalogue.sentences, catalogue);
-  if (whole !== null) return whole;
-  const ends = Array.from(sentence.matchAll(SENTENCE_END), (found) => found.index + 1).reverse();
+  const ends = Array.from(sentence.matchAll(SENTENCE_END)).length;
+  if (Array.from(sentence).length > MOST_LETTERS || ends > MOST_ENDS) return null;
+  return whole(sentence, { ...catalogue, wholes: new Map() });
+}
+
+// What stands in many places is looked up once: else the work doubles with each sentence that a
+// pattern could begin or end at.
+function whole(text, catalogue) {
+  if (!catalogue.wholes.has(text)) catalogue.wholes.set(text, ofSentences(text, catalogue));
+  return catalogue.wholes.get(text);
+}
+
+function ofSentences(text, catalogue) {
+  const one = formed(text, catalogue.sentences, catalogue);
+  if (one !== null) return one;
+  const ends = Array.from(text.matchAll(SENTENCE_END), (found) => found.index + 1).reverse();
   for (const end of ends) {
-    const first = formed(sentence.slice(0, end), catalogue.sentences, catalogue);
-    const rest = first === null ? null : translated(sentence.slice(end + 1), catalogue);
+    const first = formed(text.slice(0, end), catalogue.sentences, catalogue);
+    const rest = first === null ? null : whole(text.slice(end + 1), catalogue);
     if (rest !== null) return first + rest;
   }
   return null;
@@ -48,11 +67,16 @@ function valueOf(text, kind, catalogue) {
   if (kind === "list") return text.split(OUTSIDE_QUOTES).map((one) => known(one, catalogue) ?? one).join("、");
   if (kind === "said") return known(text, catalogue) ?? text;
   if (kind === "known") return known(text, catalogue);
-  return catalogue.names[kind]?.[text] ?? text;
+  return nameOf(kind, text, catalogue) ?? text;
+}
+
+/** Returns what a catalogue calls a thing of a kind; undefined where it has no name for it. */
+export function nameOf(kind, name, { names }) {
+  return Object.hasOwn(names[kind] ?? {}, name) ? names[kind][name] : undefined
 }
 
 function known(text, catalogue) {
-  return formed(text, catalogue.words, catalogue) ?? translated(text, catalogue);
+  return formed(text, catalogue.words, catalogue) ?? whole(text, catalogue);
 }
 
 function formsOf(texts) {
