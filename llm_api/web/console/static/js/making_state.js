@@ -113,7 +113,7 @@ export function makingState(name, path) {
     showSteps(steps) {
       this.steps = steps.map(stepView);
       const now = this.steps.find((step) => step.state === "working");
-      if (now) this.status = `${now.text}: ${now.word}`;
+      if (now) this.status = t("script.of_field", { field: now.text, text: now.word });
     },
     endSteps() {
       const ended = ({ name: step, state }) => ({ name: step, state: state === "working" ? "failed" : state });

@@ -1,6 +1,6 @@
 // Shows a text with its marks: lines and signs beside colors, and words for screen readers.
 
-import { t } from "./texts.js";
+import { listed, t } from "./texts.js";
 
 /** Returns what the page calls a kind of words, such as `counts`. */
 export function kindName(kind) {
@@ -11,7 +11,7 @@ export function kindName(kind) {
 
 /** Returns what the page calls several kinds. */
 export function kindNames(kinds) {
-  return kinds.map(kindName).join(", ");
+  return listed(kinds.map(kindName));
 }
 
 /** Puts the pieces that `markedPieces` returns into an element. */
@@ -23,7 +23,8 @@ function nodeOf({ text, state, kinds }) {
   if (!state) return document.createTextNode(text);
   const mark = document.createElement("mark");
   mark.className = `mark mark-${state}`;
-  const label = t(`prompts.mark_${state}`) + (kinds.length ? `: ${kindNames(kinds)}` : "");
+  const name = t(`prompts.mark_${state}`);
+  const label = kinds.length ? t("script.of_field", { field: name, text: kindNames(kinds) }) : name;
   mark.title = label;
   const said = document.createElement("span");
   said.className = "hidden unselectable";

@@ -81,7 +81,7 @@ function notesOf(made) {
     { title: t("prompts.unchecked"), texts: kindsOf(details.unchecked), look: "open" },
     {
       title: t("prompts.in_other_words"),
-      texts: isRewritten ? missing.map(([kind, words]) => asIs(`${kindName(kind)}: ${words.join(" · ")}`)) : [],
+      texts: isRewritten ? missing.map(([kind, words]) => asIs(t("script.of_field", { field: kindName(kind), text: words.join(" · ") }))) : [],
     },
     { title: t("prompts.first_problems"), texts: (details.checks?.first_problems ?? []).map(problemName) },
     { title: t("prompts.notes"), texts: (details.notes ?? []).map(said) },

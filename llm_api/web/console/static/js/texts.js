@@ -8,6 +8,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }
 
+/** Joins names as the page's language does. */
+export function listed(names) {
+  return names.join(t("script.comma"));
+}
+
 /** The language of the page, for dates and numbers. */
 export const language = document.documentElement.lang;
 

@@ -1,7 +1,7 @@
 // A verdict on a picture as `_verdict.html` shows it.
 
 import { asIs, said, saidName } from "./said.js";
-import { number, t } from "./texts.js";
+import { listed, number, t } from "./texts.js";
 
 const SIGNS = { passed: "✓", failed: "✗", unknown: "?" };
 
@@ -76,12 +76,12 @@ function flagsOf(measured) {
   const set = measured.flags.filter((flag) => flag.is_set).map((flag) => t(`verdict.flag_${flag.name}`));
   const lines = [
     t("verdict.size", { width: number(measured.width), height: number(measured.height) }),
-    set.length ? t("verdict.flaws", { names: set.join(", ") }) : t("verdict.no_flaws"),
+    set.length ? t("verdict.flaws", { names: listed(set) }) : t("verdict.no_flaws"),
   ];
   const texts = (measured.texts ?? []).map((one) => `“${one.text}”`);
   if (texts.length) lines.push(t("verdict.texts", { texts: texts.join(" ") }));
   const objects = (measured.objects ?? []).map((one) => saidName("things", one.label).text);
-  if (objects.length) lines.push(t("verdict.objects", { names: objects.join(", ") }));
+  if (objects.length) lines.push(t("verdict.objects", { names: listed(objects) }));
   for (const [part, how] of Object.entries(measured.unavailable)) {
     lines.push(t("verdict.unavailable", { part: t(`verdict.part_${part}`), how: said(how).text }));
   }
