@@ -111,7 +111,7 @@ function tokensOf(tokens) {
   if (!tokens) return null;
   const values = { count: number(tokens.count), limit: number(tokens.limit ?? 0) };
   const form = tokens.limit === null ? "tokens_alone" : "tokens_of";
-  const about = tokens.exact ? "" : ` (${t("prompts.estimate")})`;
+  const about = tokens.exact ? "" : t("prompts.estimate");
   const high = (tokens.limit ?? 0) * NEARLY_FULL;
   return { ...tokens, high, text: t(`prompts.${form}`, values) + about };
 }
