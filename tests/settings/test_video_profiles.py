@@ -74,6 +74,8 @@ def test_models_have_the_defaults_of_their_file(tmp_path: Path) -> None:
             "min_seconds = 9\nmax_seconds = 4",
             "models.*.default_seconds: Must",
         ),
+        ("fps = [24]", "expiry = [60]", "models.big-*.expiry: Length must be 2."),
+        ("fps = [24]", "expiry = [7_200, 60]", "models.big-*.expiry: Must be the least seconds"),
         ('["720p", "1080p"]', '["720"]', "models.*.resolutions.0: Must be one of"),
         ('"16:9" =', '"wide" =', "models.*.sizes.720p.wide.key"),
         ('"1280x720"', '"big"', "Must be a size such as 1024x768."),

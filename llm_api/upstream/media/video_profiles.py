@@ -98,6 +98,8 @@ class VideoModel(VendorModel):
     @property
     def problem(self) -> str:
         """See VendorModel."""
+        if list(self.expiry) != sorted(self.expiry):
+            return "expiry: Must be the least seconds, and then the most."
         if self.default_seconds in self.lengths:
             return ""
         return "default_seconds: Must be one of the lengths that it makes; it is 5 where left out."

@@ -111,3 +111,26 @@ def test_a_model_that_is_not_there_any_more_is_not_chosen(browser: Chromium, sit
         expect(page.locator("#prompt")).to_have_value("A kite")
         for field, value in (("model", "1-5-pro"), ("seconds", "5"), ("resolution", "720p")):
             assert value in page.locator(f"#{field}").input_value()
+
+
+def test_what_no_page_has_kept_is_left_out(browser: Chromium, site: str) -> None:
+    kept = {
+        "form": '{"prompt": "A cat", "n": "77", "ratio": 5, "__proto__": {"a": 1}}',
+        "task": "[5]",
+        "storyboard": '{"board": {"script": 5, "total": "9"}}',
+    }
+    write = """([page, kept]) => Object.entries(kept).forEach(
+      ([name, text]) => localStorage.setItem(`llm_api.${page}.${name}`, text))"""
+    for name, fields in (
+        ("pictures", {"prompt": "A cat", "n": "1", "ratio": ""}),
+        ("films", {"prompt": "A cat", "ratio": "16:9", "script": "", "total": "9"}),
+    ):
+        with browser.showing(site) as watched:
+            page = watched.open(f"/console/{name}")
+            page.evaluate(write, [name, kept])
+
+            page.reload(wait_until="networkidle")
+
+            for field, value in fields.items():
+                expect(page.locator(f"#{field}")).to_have_value(value)
+            expect(page.locator(".error")).to_have_count(0)

@@ -271,6 +271,17 @@ def test_names_are_said_in_chinese() -> None:
     assert [one for one in languages if re.search("[A-Z]", said("zh", one) or "English")] == []
 
 
+@each(
+    ("english", "chinese"),
+    [
+        ("is not a picture. Send PNG.", "不是图片。请发送 PNG。"),
+        ("is a web page, not a picture. Send PNG.", "是网页，不是图片。请发送 PNG。"),
+    ],
+)
+def test_what_is_no_picture_reads_well(english: str, chinese: str) -> None:
+    assert said("zh", english) == chinese
+
+
 def test_how_to_get_what_cannot_be_measured_is_said_in_chinese() -> None:
     pictures = [module for module in modules() if module.name.startswith("pictures/")]
     reasons = [

@@ -41,6 +41,9 @@ function judge() {
     ...keptForm("judge", USUAL, {
       mode: valuesOf("input[name=mode]"),
       dimensions: valuesOf(".chip input"),
+      samples: valuesOf("#samples option"),
+      language: valuesOf("#language option"),
+      detail: valuesOf("#detail option"),
     }),
     answer: null,
     verdict: null,

@@ -10,7 +10,7 @@ import { keptName } from "./page.js";
 export function keptForm(name, usual, choices = {}) {
   const place = keptName(`${name}.form`);
   return {
-    form: { ...usual, ...known(read(place), usual, choices) },
+    form: knownOf(read(place), usual, choices),
 
     keepForm() {
       this.$watch("form", (form) => write(place, form));
@@ -18,9 +18,11 @@ export function keptForm(name, usual, choices = {}) {
   };
 }
 
-function known(kept, usual, choices) {
-  const isKnown = ([field, value]) => isLike(value, usual[field]) && isOffered(value, choices[field]);
-  return Object.fromEntries(Object.entries(kept).filter(isKnown));
+/** Returns the usual values of fields, or those that were kept where they are as `keptForm` says. */
+export function knownOf(kept, usual, choices = {}) {
+  const isKnown = (field) => isLike(kept[field], usual[field]) && isOffered(kept[field], choices[field]);
+  const fields = Object.keys(usual).filter((field) => Object.hasOwn(kept, field) && isKnown(field));
+  return { ...usual, ...Object.fromEntries(fields.map((field) => [field, kept[field]])) };
 }
 
 function isLike(value, usual) {

@@ -31,6 +31,7 @@ export function taskKeeper(name) {
   function kept() {
     try {
       const { begunAt, facts, ...rest } = JSON.parse(localStorage.getItem(place));
+      if (typeof rest.pollUrl !== "string" || !rest.order) return null;
       const startedAt = performance.now() - (Date.now() - begunAt);
       const nothing = { ms: null, firstTokenMs: null, usage: null };
       return { ...rest, facts: { ...facts, ...nothing, startedAt } };

@@ -27,7 +27,10 @@ function pictures() {
   return {
     ...makingState("pictures", PATH),
     ...drops,
-    ...keptForm("pictures", { ...USUAL, model: models[0] }, { model: models }),
+    ...keptForm("pictures", { ...USUAL, model: models[0] }, {
+      ...{ model: models, tries: valuesOf("#tries option") },
+      ...{ n: valuesOf("#n option"), ratio: valuesOf("#ratio option") },
+    }),
     result: null,
     warnings: [],
     views: [],

@@ -4,6 +4,7 @@ import { call, requestOf } from "./api.js";
 import { callState } from "./call_state.js";
 import { codeTabs } from "./code_tabs.js";
 import { withCost } from "./facts.js";
+import { valuesOf } from "./form_values.js";
 import { handOn } from "./handed_on.js";
 import { keptForm } from "./kept_form.js";
 import { kindName, showPieces } from "./marks_view.js";
@@ -22,7 +23,10 @@ const OFFER = JSON.parse(document.getElementById("offer").textContent);
 function prompts() {
   return {
     ...callState(),
-    ...keptForm("prompts", USUAL, { type: Object.keys(OFFER.targets) }),
+    ...keptForm("prompts", USUAL, {
+      type: Object.keys(OFFER.targets),
+      n: valuesOf("#candidates option"),
+    }),
     answer: null,
     answerType: "image",
     columns: [],

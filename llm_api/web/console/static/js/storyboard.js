@@ -2,6 +2,7 @@
 
 import { call, requestOf } from "./api.js";
 import { withCost } from "./facts.js";
+import { knownOf } from "./kept_form.js";
 import { keptName } from "./page.js";
 import { secondsText, viewOf } from "./film_views.js";
 import { PLAN_PATH, canConnect, canMakeShot, isWholeCast, planOf, shotOrder } from "./shot_order.js";
@@ -17,7 +18,7 @@ function kept() {
     const { board, shots } = JSON.parse(localStorage.getItem(KEPT)) ?? {};
     const now = Date.now() / 1000;
     const there = (shots ?? []).map((one) => ({ ...one, view: one.view?.expires > now ? one.view : null }));
-    return { board: { ...NOTHING, ...board }, shots: there };
+    return { board: knownOf(board ?? {}, NOTHING), shots: there };
   } catch {
     return { board: { ...NOTHING }, shots: [] };
   }
