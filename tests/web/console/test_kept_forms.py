@@ -113,6 +113,24 @@ def test_a_model_that_is_not_there_any_more_is_not_chosen(browser: Chromium, sit
             assert value in page.locator(f"#{field}").input_value()
 
 
+def test_a_film_that_an_earlier_release_has_kept_is_played_without_its_warnings(
+    browser: Chromium, site: str
+) -> None:
+    film = {"url": "", "prompt": "A cat", "about": "5 s", "expires": 9e12, "warnings": ["Told."]}
+    shot = {"number": 1, "seconds": 5, "camera": "static", "prompt": "A cat", "view": film}
+    write = "(kept) => localStorage.setItem('llm_api.films.storyboard', JSON.stringify(kept))"
+    with browser.showing(site) as watched:
+        page = watched.open("/console/films")
+        page.evaluate(write, {"board": {"script": "A cat."}, "shots": [shot]})
+        page.reload(wait_until="networkidle")
+
+        page.get_by_role("button", name="Play").first.press("Enter")
+
+        expect(page.locator("#result")).to_be_focused()
+        notes = page.locator(".result .note").all_inner_texts()
+        assert len(notes) == 1, notes  # that this browser cannot play it, which may be hidden
+
+
 def test_what_no_page_has_kept_is_left_out(browser: Chromium, site: str) -> None:
     kept = {
         "form": '{"prompt": "A cat", "n": "77", "ratio": 5, "__proto__": {"a": 1}}',

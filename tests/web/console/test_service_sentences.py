@@ -267,6 +267,7 @@ def test_names_are_said_in_chinese() -> None:
     languages = [f"The model's rewrite was not in {one.name} throughout." for one in known]
 
     assert set(names["things"]) == set(COCO)
+    assert [kind for kind, all_of in names.items() if len({*all_of.values()}) < len(all_of)] == []
     assert set(names["cameras"]) == set(MOVES)
     assert [one for one in languages if re.search("[A-Z]", said("zh", one) or "English")] == []
 

@@ -17,11 +17,16 @@ function kept() {
   try {
     const { board, shots } = JSON.parse(localStorage.getItem(KEPT)) ?? {};
     const now = Date.now() / 1000;
-    const there = (shots ?? []).map((one) => ({ ...one, view: one.view?.expires > now ? one.view : null }));
+    const there = (shots ?? []).map((one) => ({ ...one, view: one.view?.expires > now ? shown(one.view) : null }));
     return { board: knownOf(board ?? {}, NOTHING), shots: there };
   } catch {
     return { board: { ...NOTHING }, shots: [] };
   }
+}
+
+/** Returns a kept film as it is shown now: earlier releases have kept warnings as texts alone. */
+function shown(view) {
+  return { ...view, warnings: (view.warnings ?? []).filter((one) => one.text) };
 }
 
 export function storyboard() {
