@@ -135,9 +135,8 @@ def test_h4_probes_are_told_of_the_end_at_once_and_no_request_is_lost(
 ) -> None:
     upstream.script(ENDLESS)
     with with_grace(tmp_path, upstream) as service, stream(service):
-        told: list[
-            tuple[str | None, str]
-        ] = []  # the answers themselves would keep connections open
+        # The answers themselves would keep their connections open.
+        told: list[tuple[str | None, str]] = []
 
         def probe(session: requests.Session) -> requests.Response:
             answer = session.get(f"{service.url}/readyz", timeout=PATIENCE)

@@ -64,6 +64,13 @@ def test_without_a_vision_model_the_picture_is_measured_and_that_is_said(watched
     assert "no scores" in page.locator(".verdict").inner_text()
     assert page.locator(".axes").count() == 0
 
+    watched.may_answer.add(503)  # of another picture: what was said of this one is taken away
+    error = {"error": {"message": "Try again later.", "details": {"reason": "store_unavailable"}}}
+    page.route("**/score-image", lambda asked: asked.fulfill(status=503, json=error))
+    page.locator(".work-end .main").click()
+    expect(page.locator(".error")).to_contain_text("Try again later.")
+    assert page.locator(".verdict").count() == 0
+
 
 @each(
     ("selector", "kind", "field"),

@@ -92,6 +92,7 @@ function judge() {
       const places = this.places;
       const body = bodyOf(this.form, places);
       const pictures = places.map((place) => ({ number: place + 1, ...this.chosen[place] }));
+      this.answer = null; // a failure must not stand above what was said of another picture
       this.run(t("judge.working"), async (signal) => {
         this.sent = Object.freeze(requestOf("POST", PATH, body));
         const { value, facts } = await call("POST", PATH, body, { signal });
