@@ -9,8 +9,6 @@ from functools import cache
 from typing import Any
 
 from llm_api.services.measured_judge.detectable import COCO
-from llm_api.services.prompts.languages import tags
-from llm_api.services.prompts.storyboards.camera_moves import MOVES
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.web.console import assets
 from llm_api.web.console.service_sentences import catalogue_from, catalogue_of, said
@@ -263,13 +261,9 @@ def test_what_is_known_of_target_models_is_said_in_chinese() -> None:
 
 def test_names_are_said_in_chinese() -> None:
     names = catalogue_of("zh").names
-    known = [*tags.languages().values()]
-    languages = [f"The model's rewrite was not in {one.name} throughout." for one in known]
 
     assert set(names["things"]) == set(COCO)
     assert [kind for kind, all_of in names.items() if len({*all_of.values()}) < len(all_of)] == []
-    assert set(names["cameras"]) == set(MOVES)
-    assert [one for one in languages if re.search("[A-Z]", said("zh", one) or "English")] == []
 
 
 @each(
