@@ -12,6 +12,7 @@ from llm_api.diagnostics.redis import LimiterChecks
 from llm_api.diagnostics.spool import spool_folder, spool_space
 from llm_api.storage.sql.tables import metadata, schema_compatibility
 from tests.diagnostics.checking import run_sql, said_of_database, said_of_limiter
+from tests.storage.checkout import BEING_WRITTEN
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.schema import give_schema
 from tests.support.servers import PostgresServer, ValkeyServer
@@ -43,8 +44,9 @@ def test_a_good_database_is_ok_and_stays_empty(database: str) -> None:
 
 
 def test_a_database_that_lacks_a_migration_is_to_be_upgraded(database: str, tmp_path: Path) -> None:
-    shutil.copytree(REPOSITORY_ROOT / "migrations", tmp_path / "root" / "migrations")
-    versions = tmp_path / "root" / "migrations" / "versions"
+    migrations = tmp_path / "root" / "migrations"
+    shutil.copytree(REPOSITORY_ROOT / "migrations", migrations, ignore=BEING_WRITTEN)
+    versions = migrations / "versions"
     revision = max(versions.glob("0*.py")).stem.split("_", 1)[0]
     (versions / "9999_next.py").write_text(f'revision = "9999"\ndown_revision = "{revision}"\n')
 

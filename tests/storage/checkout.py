@@ -13,6 +13,9 @@ from tests.support.timings import SHIPPED, Timings
 
 _FOLDERS = ("llm_api", "config", "migrations")
 _FILES = ("wsgi.py", "gunicorn.conf.py")
+# Compiled modules are copied, too: a service that compiles all of them starts seconds later. Those
+# that another process is writing have such names, and have lost them when they are to be copied.
+BEING_WRITTEN = shutil.ignore_patterns("*.pyc.*")
 # For the end of a copied wsgi.py: answers then say which worker has given them.
 NAMES_ITS_WORKER = """
 
@@ -27,7 +30,7 @@ def name_the_worker(response):
 def copy_project(target: Path) -> Path:
     """Copy what runs into a new folder and return it; the weights are only linked."""
     for name in _FOLDERS:
-        shutil.copytree(REPOSITORY_ROOT / name, target / name)
+        shutil.copytree(REPOSITORY_ROOT / name, target / name, ignore=BEING_WRITTEN)
     for name in _FILES:
         shutil.copy2(REPOSITORY_ROOT / name, target)
     (target / ".models").symlink_to(REPOSITORY_ROOT / ".models")

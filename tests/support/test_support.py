@@ -15,6 +15,7 @@ import pytest
 import requests
 from sqlalchemy import NullPool, create_engine, make_url, text
 
+from tests.storage.checkout import BEING_WRITTEN
 from tests.support import replies
 from tests.support.ports import LOOPBACK, closed_port, free_port
 from tests.support.processes import process_table
@@ -582,3 +583,9 @@ def test_a_frozen_server_still_stops(tmp_path: Path) -> None:
         started = time.monotonic()
 
     assert time.monotonic() - started < 60
+
+
+def test_what_another_process_is_writing_is_not_copied() -> None:
+    names = ["a.py", "a.cpython-311.pyc", "a.cpython-311.pyc.140123456789"]
+
+    assert BEING_WRITTEN("__pycache__", names) == {names[-1]}
