@@ -104,7 +104,10 @@ class _Group:
 
     def has_failed_over(self) -> bool:
         """Whether the replica has taken the place of its primary."""
-        return bool(_said(self.replica, "INFO", "replication")["role"] == "master")
+        try:
+            return bool(_said(self.replica, "INFO", "replication")["role"] == "master")
+        except redis.ConnectionError:  # sentinels cut all clients of what they promote
+            return False
 
     def open_connections(self) -> int:
         """Count the connections of redis-py to all servers."""
