@@ -20,12 +20,12 @@ NO_SUCH_FILE = NotFound("There is no file with this id.", reason="file_not_found
 FILES_AWAY = Unavailable(
     "The store of files cannot be used at the moment.", reason="store_unavailable", retry_after=5
 )
-_ID = re.compile(r"file_[0-9a-f]{32}")
 PICTURES_AWAY = Unavailable(
     "Pictures cannot be read at the moment; try again.",
     reason="pictures_unavailable",
     retry_after=5,
 )
+_ID = re.compile(r"file_[0-9a-f]{32}")
 _T = TypeVar("_T")
 _PIECE_BYTES = 1 << 20
 

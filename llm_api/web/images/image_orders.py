@@ -13,16 +13,9 @@ from llm_api.errors import NotFound
 from llm_api.services.images import ImageInputs, ImageJob, JobPreview
 from llm_api.services.loop import LoopJob, LoopPreview
 from llm_api.upstream.media.vendor_protocol import Preview
-from llm_api.web.making.jobs import (
-    OnJob,
-    awaited_job,
-    discarded_on_error,
-    made_job,
-    within_patience,
-)
+from llm_api.web.making.jobs import OnJob, made_job, prepared_job
 from llm_api.web.making.orders import Source
 from llm_api.web.making.picture_sources import MAX_ALL_BYTES, bytes_of, read_picture
-from llm_api.web.making.repeats import Repeats
 from llm_api.web.request.context import caller, services
 
 RATIOS = ("auto", "1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9", "9:21")
@@ -67,35 +60,10 @@ class ImageOrder:
 def run_order(order: ImageOrder, wait: float) -> Making:
     """Return what makes the pictures of an order, or joins the job of a request before.
 
-    It waits at most `wait` seconds, raises ApiError, and needs no request context: everything that
-    does is done now, such as the reading of the caller's pictures.
+    It waits at most `wait` seconds, raises ApiError, and needs no request context.
     """
-    repeats = Repeats.of_request(order.tags)
-    images = services().images
-    wait = within_patience(wait, repeats.caller)
-    if repeats.joined is not None:
-        awaited = partial(awaited_job, images, repeats.joined, repeats.caller, wait)
-        return lambda _, __: awaited()
-    inputs = images.inputs(repeats.caller)
-    with repeats.given_up_on_error(), discarded_on_error(inputs):
-        request = _with_pictures(order, inputs)
-
-    def make(on_preview: OnPreview | None, on_job: OnJob | None) -> ImageJob:
-        return repeats.make(
-            lambda note: images.generate(
-                request,
-                repeats.caller,
-                wait=wait,
-                optimize=order.optimize,
-                inputs=inputs,
-                callback_url=order.callback_url,
-                on_preview=on_preview,
-                on_job=_both(note, on_job),
-                identity=repeats.identity,
-            )
-        )
-
-    return make
+    make = prepared_job(services().images, order, partial(_with_pictures, order), wait)
+    return lambda on_preview, on_job: make(on_preview=on_preview, on_job=on_job)
 
 
 def run_loop(order: ImageOrder, plan: LoopPlan, wait: float) -> LoopJob:
@@ -145,12 +113,3 @@ def _with_pictures(order: ImageOrder, inputs: ImageInputs) -> ImageRequest:
         first = Size(pictures[0].width, pictures[0].height)
         mask = inputs.read_mask(data, field, first)
     return replace(order.request, references=tuple(pictures), mask=mask)
-
-
-def _both(note: OnJob, on_job: OnJob | None) -> OnJob:
-    def tell(job_id: str) -> None:
-        note(job_id)
-        if on_job is not None:
-            on_job(job_id)
-
-    return tell

@@ -6,6 +6,7 @@ How long it waits is in `wait_ms` or `Prefer: wait=N`, and bounded by the client
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from flask import g
@@ -81,26 +82,55 @@ def made_job(
         wait: the most seconds to wait for its end.
         more: what else `jobs` are told.
     """
+    return prepared_job(jobs, order, read, wait, **more)()
+
+
+def prepared_job(
+    jobs: _Making[_AnyT],
+    order: _Order,
+    read: Callable[[ImageInputs], object],
+    wait: float,
+    **more: Any,
+) -> Callable[..., _AnyT]:
+    """Return what does as `made_job`, and is told more of what `jobs` are told, by name.
+
+    It needs no request context: what does is done now, such as reading the caller's pictures.
+    """
     repeats = Repeats.of_request(order.tags)
-    wait = within_patience(wait, repeats.caller)
+    wait = _within_patience(wait, repeats.caller)
     if repeats.joined is not None:
-        return awaited_job(jobs, repeats.joined, repeats.caller, wait)
+        awaited = partial(awaited_job, jobs, repeats.joined, repeats.caller, wait)
+        return lambda **_: awaited()
     inputs = jobs.inputs(repeats.caller)
-    with repeats.given_up_on_error(), discarded_on_error(inputs):
+    with repeats.given_up_on_error(), _discarded_on_error(inputs):
         request = read(inputs)
-    return repeats.make(
-        lambda note: jobs.generate(
-            request,
-            repeats.caller,
-            wait=wait,
-            optimize=order.optimize,
-            inputs=inputs,
-            callback_url=order.callback_url,
-            on_job=note,
-            identity=repeats.identity,
-            **more,
+
+    def make(*, on_job: OnJob | None = None, **told: Any) -> _AnyT:
+        return repeats.make(
+            lambda note: jobs.generate(
+                request,
+                repeats.caller,
+                wait=wait,
+                optimize=order.optimize,
+                inputs=inputs,
+                callback_url=order.callback_url,
+                on_job=_both(note, on_job),
+                identity=repeats.identity,
+                **more,
+                **told,
+            )
         )
-    )
+
+    return make
+
+
+def _both(note: OnJob, on_job: OnJob | None) -> OnJob:
+    def tell(job_id: str) -> None:
+        note(job_id)
+        if on_job is not None:
+            on_job(job_id)
+
+    return tell
 
 
 def awaited_job(jobs: _Jobs[_AnyT], job_id: str, caller: Caller, wait: float) -> _AnyT:
@@ -119,7 +149,7 @@ def awaited_job(jobs: _Jobs[_AnyT], job_id: str, caller: Caller, wait: float) ->
 
 
 @contextmanager
-def discarded_on_error(inputs: ImageInputs) -> Iterator[None]:
+def _discarded_on_error(inputs: ImageInputs) -> Iterator[None]:
     """Delete what was kept of a request that fails."""
     try:
         yield
@@ -141,6 +171,6 @@ def preferred_wait() -> tuple[float | None, str]:
     return (0.0, "respond-async") if _ASYNC.search(text) else (None, "")
 
 
-def within_patience(wait: float, caller: Caller) -> float:
+def _within_patience(wait: float, caller: Caller) -> float:
     """Return the seconds to wait for a client that may have a time-out of its own."""
     return wait if caller.time_limit is None else min(wait, caller.time_limit * _SHARE)
