@@ -24,7 +24,7 @@ from tests.support.memory import folder_in_memory
 from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 
-pytest_plugins = ["tests.support.databases"]
+pytest_plugins = ["tests.support.leftovers", "tests.support.databases"]
 
 SettingsOf = Callable[[Mapping[str, str]], Settings]
 AppOf = Callable[[Mapping[str, str]], Flask]
@@ -119,17 +119,6 @@ def _position(item: pytest.Item) -> int:
     path = item.path.relative_to(_TESTS).as_posix()
     starts = (n for n, start in enumerate(_LONG_FILES_FIRST) if path.startswith(start))
     return next(starts, len(_LONG_FILES_FIRST))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _nothing_left_behind() -> Iterator[None]:
-    """Collect what a file has left behind: an open socket is to be its own fault.
-
-    A hook would come after pytest has asked what was raised in finalizers, and the next file's
-    first test would be blamed.
-    """
-    yield
-    gc.collect()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from tests.support.command_lines import llm_api
 from tests.support.commands import Ran
 from tests.support.film_upstream import FilmVendor
+from tests.support.leftovers import LastingFolder
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 
@@ -32,10 +33,10 @@ def far_films() -> Iterator[FilmVendor]:
 
 @pytest.fixture(scope="session")
 def far_service(
-    tmp_path_factory: pytest.TempPathFactory, far_upstream: ScriptedUpstream, far_films: FilmVendor
+    lasting_folder: LastingFolder, far_upstream: ScriptedUpstream, far_films: FilmVendor
 ) -> Iterator[Service]:
     """Run the service."""
-    folder = tmp_path_factory.mktemp("far")
+    folder = lasting_folder("far")
     env = {
         "FAST_LLM_API_URL": far_upstream.url,
         "FAST_LLM_MODEL": "scripted",

@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.sdks.running import Bench, Sdk, Seen, open_bench, run_once
+from tests.support.leftovers import LastingFolder
 
 SeenBy = Callable[[Sdk], Seen]
 
 
 @pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(lasting_folder: LastingFolder) -> Iterator[Bench]:
     """Run the services."""
-    with open_bench(tmp_path_factory.mktemp("sdks")) as opened:
+    with open_bench(lasting_folder("sdks")) as opened:
         yield opened
 
 

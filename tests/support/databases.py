@@ -10,6 +10,7 @@ from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.changing import change
+from tests.support.leftovers import LastingFolder
 from tests.support.mariadb import MariaDbServer, missing_programs
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.servers import PostgresServer, missing_wheel
@@ -19,20 +20,20 @@ DATABASES = ["sqlite", "postgresql", "mariadb"]
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres(lasting_folder: LastingFolder) -> Iterator[PostgresServer]:
     """Run PostgreSQL."""
     if reason := missing_wheel():
         pytest.skip(reason)
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+    with PostgresServer(lasting_folder("postgres")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
+def mariadb(lasting_folder: LastingFolder) -> Iterator[MariaDbServer]:
     """Run MariaDB."""
     if reason := missing_programs():
         pytest.skip(reason)
-    with MariaDbServer(tmp_path_factory.mktemp("mariadb")) as server:
+    with MariaDbServer(lasting_folder("mariadb")) as server:
         yield server
 
 
