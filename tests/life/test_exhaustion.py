@@ -42,7 +42,7 @@ resource.setrlimit(resource.RLIMIT_AS, (_most, _most))
 """
 # A call that could not start a thread to connect counts as `upstream_error`, reason `overloaded`.
 SOUND = {"ok", "error", "upstream_error", "aborted_shutdown", "killed"}
-BIG = "x" * (30 << 20)
+BIG = 30 << 20
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def test_h10_without_memory_calls_fail_the_worker_is_replaced_and_no_row_is_spoi
 
 def big_if_asked(request: RecordedRequest) -> replies.Reply:
     """Answer with a lot of text where the caller asks for it."""
-    return replies.completion(BIG if request.json.get("max_tokens") == 7 else "small")
+    return replies.completion("x" * BIG if request.json.get("max_tokens") == 7 else "small")
 
 
 def ask_for_much(service: Service, session: requests.Session) -> requests.Response:

@@ -19,7 +19,7 @@ from tests.support.upstream import ScriptedUpstream
 from tests.web.conftest import environment_of
 
 MIB = 1 << 20
-LARGE = bytes(range(256)) * 131_072  # 32 MiB: more than the sockets of both sides hold
+LARGE = 32 * MIB  # more than the sockets of both sides hold
 READERS = 8
 FILES = "/api/v1/files"
 
@@ -53,6 +53,11 @@ def service(
         yield running
 
 
+def large() -> bytes:
+    """Make the file."""
+    return bytes(range(256)) * (LARGE // 256)
+
+
 @pytest.fixture(scope="module")
 def file(service: Service, plan: FilesPlan) -> StoredFile:
     """Keep a large picture where the service has its own."""
@@ -60,7 +65,7 @@ def file(service: Service, plan: FilesPlan) -> StoredFile:
     store = open_file_store(plan)
     threads = {"row_threads": StoreThreads(1), "byte_threads": StoreThreads(1)}
     saved = FileService(work.files, store, timedelta(days=7), **threads).save(
-        "img_1", None, LARGE, "image/png"
+        "img_1", None, large(), "image/png"
     )
     work.close()
     return saved
@@ -83,9 +88,9 @@ def test_a_large_picture_arrives_whole_and_in_parts(
     sound_service: Service, file: StoredFile
 ) -> None:
     with closing(ask(sound_service, file)) as connection:
-        assert connection.getresponse().read() == LARGE
+        assert connection.getresponse().read() == large()
     with closing(ask(sound_service, file, Range=f"bytes={MIB}-{2 * MIB}")) as connection:
-        assert connection.getresponse().read() == LARGE[MIB : 2 * MIB + 1]
+        assert connection.getresponse().read() == large()[MIB : 2 * MIB + 1]
 
 
 def test_readers_that_stand_still_hold_neither_the_worker_nor_their_file_in_memory(
@@ -100,8 +105,8 @@ def test_readers_that_stand_still_hold_neither_the_worker_nor_their_file_in_memo
             waiting = readers.enter_context(closing(ask(sound_service, file)))
             response = waiting.getresponse()
             assert response.status == HTTPStatus.OK
-            assert response.read(1_000) == LARGE[:1_000]
+            assert response.read(1_000) == large()[:1_000]
 
         assert sound_service.is_healthy()
-        assert resident(sound_service) - before < READERS * len(LARGE) / 4
-        assert response.read() == LARGE[1_000:]
+        assert resident(sound_service) - before < READERS * LARGE / 4
+        assert response.read() == large()[1_000:]
