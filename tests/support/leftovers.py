@@ -6,7 +6,7 @@ are among them: kept to the end, those of the whole suite took 10 GB.
 
 import gc
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,18 +39,18 @@ def _nothing_left_behind(
     A hook would come after pytest has asked what was raised in finalizers, and the next file's
     first test would be blamed. Folders of a file with a failure stay, to be looked at.
     """
-    failures = request.session.testsfailed
+    base, failures = tmp_path_factory.getbasetemp(), request.session.testsfailed
+    earlier = {_LASTING, *(path.name for path in base.iterdir())}
     yield
     gc.collect()
     if request.session.testsfailed == failures:
-        _empty(tmp_path_factory.getbasetemp())
+        _remove(path for path in base.iterdir() if path.name not in earlier)
 
 
-def _empty(base: Path) -> None:
-    """Remove what is in the folder of all tests, but for what lasts."""
-    for path in base.iterdir():
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
         if path.is_symlink():
             path.unlink()
-        elif path.name != _LASTING:
+        else:
             # What another user's server, or one that is being ended, holds is left to the end.
             shutil.rmtree(path, ignore_errors=True)
