@@ -1,5 +1,6 @@
 """Folders of tests go with their file, unless it failed or the session needs them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ def test_what_a_file_wrote_is_removed_unless_it_failed(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "pytest", *options, *policy, *files],
         cwd=REPOSITORY_ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         check=False,
         capture_output=True,
     )
