@@ -68,6 +68,12 @@ MODEL_FORBIDDEN = Forbidden(
     "The key is not for this model; GET /v1/models lists those it is for.",
     reason="model_not_allowed",
 )
+RATE_LIMITED = RateLimited(
+    "The limit is 60 per 1 minute; try again later.",
+    reason="rate_limited",
+    retry_after=12,
+    scope="key.requests",
+)
 NO_ADMIN = Forbidden("This route requires an admin's API key.", reason="admin_required")
 NO_SUCH_KEY = NotFound("There is no key with this id or name.", reason="key_not_found")
 AMBIGUOUS_KEY = ambiguous(["key_0123456789abcdef", "key_fedcba9876543210"])
@@ -87,12 +93,7 @@ _EXAMPLES: Sequence[ApiError] = (
         "The body must be JSON, with Content-Type: application/json.",
         reason="unsupported_media_type",
     ),
-    RateLimited(
-        "The limit is 60 per 1 minute; try again later.",
-        reason="rate_limited",
-        retry_after=12,
-        scope="key.requests",
-    ),
+    RATE_LIMITED,
     ServiceError(
         "Something went wrong in this service; quote the request id to its operator.",
         reason="internal_error",

@@ -1,6 +1,7 @@
 """Each example of an error in the API document is what the service answers to its operation."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from llm_api.web.making.example_picture import ONE_PIXEL
 from llm_api.web.making.picture_bodies import MAX_PICTURES_BODY_BYTES
 from tests.conftest import AppOf
 from tests.storage.changing import change
+from tests.support.upstream import ScriptedUpstream
 from tests.web.documented_errors import (
     ADMIN,
     ADMIN_KEY,
@@ -34,6 +36,7 @@ LONG = "x" * 201  # longer than a boundary may be
 NO_FILM = f"video_{'0' * 32}"
 JSON_TYPE = {"Content-Type": "application/json"}
 GENERATE, KEYS, GROUPS = "/api/v1/images/generate", "/api/v1/keys", "/api/v1/groups"
+CHATS = "/v1/chat/completions"
 # tests/web/videos/test_documented_films.py has those that only films have, as they are under way.
 OF_FILMS = {
     *("cancelled", "max_cost_too_low", "task_expired", "task_not_cancellable", "task_not_ready"),
@@ -42,12 +45,16 @@ OF_FILMS = {
 OF_UPSTREAMS = {
     *("circuit_open", "content_filtered", "context_length_exceeded", "description_unusable"),
     *("image_fetch_failed", "image_pending", "image_too_large", "invalid_image", "invalid_size"),
-    *("job_running", "judge_unparsable", "no_image_returned", "not_supported", "overloaded"),
-    *("pictures_unavailable", "result_download_failed", "result_expired", "task_failed"),
-    *("upstream_bad_response", "upstream_timeout"),
+    *("invalid_request", "job_running", "judge_unparsable", "no_image_returned", "not_supported"),
+    *("overloaded", "pictures_unavailable", "result_download_failed", "result_expired"),
+    *("task_failed", "task_not_found", "upstream_account", "upstream_auth"),
+    *("upstream_bad_response", "upstream_disconnected", "upstream_error"),
+    *("upstream_model_missing", "upstream_rate_limited", "upstream_redirect", "upstream_timeout"),
+    "upstream_unreachable",
 }
 OWN = {
-    *("admin_required", "body_too_large", "call_not_found", "callback_refused"),
+    *("admin_required", "body_too_large", "budget_unavailable", "call_not_found"),
+    *("callback_refused", "idempotency_key_reused", "model_without_price", "too_many_at_once"),
     *("file_not_found", "form_invalid", "group_exists", "image_refused", "model_makes_text"),
     *("group_in_use", "group_not_found", "image_model_not_configured", "insufficient_quota"),
     *("internal_error", "invalid_api_key", "invalid_type", "job_not_found", "key_not_found"),
@@ -230,10 +237,61 @@ def test_a_caller_over_its_limit(app_of: AppOf, examples: Examples) -> None:
     assert differences(examples, "rate_limited", ask) == {}
 
 
-def test_a_budget_that_is_spent(client: FlaskClient, examples: Examples) -> None:
-    key = key_with(client, budgets=["1 tokens/day"])
+def for_money(one: DocumentedError, **more: Any) -> dict[str, Any]:
+    """Return the body of a request that a vendor wants money for."""
+    return {**one.body, **({"model": "gpt-image-2"} if "/images/" in one.path else {}), **more}
 
-    assert differences(examples, "insufficient_quota", lambda one: one.send(client, key)) == {}
+
+@pytest.mark.parametrize(
+    ("reason", "budget"),
+    [("insufficient_quota", "1 tokens/day"), ("model_without_price", "1 CNY/day")],
+)
+def test_a_budget_that_does_not_cover_it(
+    client: FlaskClient, examples: Examples, reason: str, budget: str
+) -> None:
+    key = key_with(client, budgets=[budget])
+
+    found = differences(examples, reason, lambda one: one.send(client, key, json=for_money(one)))
+
+    assert found == {}
+
+
+def test_a_budget_that_nobody_knows(app_of: AppOf, examples: Examples) -> None:
+    app = app_of(CLOSED | UPSTREAM)
+    client = app.test_client()
+    key = key_with(client, budgets=["1000000 tokens/day"])
+    change(app.config["DATABASE_OF_THE_TEST"], [sa.text("DROP TABLE budget_reservations")])
+
+    found = differences(
+        examples, "budget_unavailable", lambda one: one.send(client, key, json=for_money(one))
+    )
+
+    assert found == {}
+
+
+def test_one_call_too_many(app_of: AppOf, upstream: ScriptedUpstream, examples: Examples) -> None:
+    client = app_of(CLOSED | UPSTREAM | {"FAST_LLM_API_URL": upstream.url}).test_client()
+    key = key_with(client, limits={"requests": "10000/minute", "concurrent_requests": 1})
+    hello = {"messages": [{"role": "user", "content": "Hi"}]}
+    asked = {"model": "scripted", "stream": True, **hello}
+
+    # Its place is taken until it is closed.
+    with closing(client.post(CHATS, json=asked, headers=bearer(key))) as stream:
+        assert stream.status_code == 200
+        found = differences(examples, "too_many_at_once", lambda one: one.send(client, key))
+
+    assert found == {}
+
+
+def test_a_repeat_that_is_another_request(client: FlaskClient, examples: Examples) -> None:
+    def ask(one: DocumentedError) -> Any:
+        same = {"Idempotency-Key": one.operation}
+        for prompt in ("A cat", "A dog"):
+            body = {**one.body, "prompt": prompt}
+            answer = one.send(client, ADMIN_KEY, json=body, headers=same)
+        return answer
+
+    assert differences(examples, "idempotency_key_reused", ask) == {}
 
 
 def test_a_bug(app_of: AppOf, examples: Examples) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from llm_api.web.making.example_picture import ONE_PIXEL
 from tests.conftest import AppOf
@@ -25,16 +26,24 @@ from tests.web.documented_errors import (
 
 Examples = list[DocumentedError]
 NO_JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{"
+OPENAI_FILMS, FILMS = "/v1/videos", "/api/v1/videos"
 GPT = {"model": "gpt-image-2", "prompt": "A cat"}
 NO_PICTURE = "data:image/png;base64,AAAA"
 TOO_LARGE = "data:image/png;base64," + "A" * (15 << 20)
+TASK, EDITS_BY_TASKS = {"model": None}, "wan2.5-i2i-preview"
 TASKS = {"IMAGE_LLM_PROFILE": "dashscope", "IMAGE_LLM_MODEL": "wan2.5-t2i-preview"}
 # What an upstream answers to a chat.
 FAULTS: Mapping[str, Reply] = {
     "upstream_bad_response": replies.raw_reply(NO_JSON),
     "upstream_timeout": replies.hang(1.0),
     "context_length_exceeded": replies.api_error(400, "context_length_exceeded"),
+    "upstream_auth": replies.api_error(401, "invalid_api_key", f"No such key: {ADMIN_KEY}."),
+    "upstream_account": replies.api_error(402, "arrears"),
+    "upstream_model_missing": replies.api_error(404, "model_not_found"),
+    "upstream_rate_limited": replies.api_error(429, "rate_limit_exceeded"),
 }
+# Of both.
+_OF_VENDORS = ("upstream_auth", "upstream_account", "upstream_rate_limited")
 # What a vendor of pictures answers, if it is asked, and what is asked for. The document has these
 # from the code that raises them: `result_expired`, `result_download_failed`, `task_failed`,
 # `image_pending`, `pictures_unavailable`, and `max_cost_too_low` of loops.
@@ -48,6 +57,13 @@ PICTURES: Mapping[str, tuple[Reply | None, Mapping[str, Any]]] = {
     "upstream_timeout": (replies.api_error(504, "timeout"), GPT),
     "image_fetch_failed": (replies.api_error(400, "x", "Failed to download: timed out."), GPT),
     "image_too_large": (None, GPT),
+    "invalid_request": (replies.api_error(400, "unknown_parameter"), GPT),
+    "upstream_model_missing": (replies.api_error(404, "model_not_found"), GPT),
+    "upstream_redirect": (replies.redirect(302, "http://127.0.0.1/"), GPT),
+    "upstream_error": (replies.api_error(500, "server_error"), GPT),
+    "upstream_disconnected": (replies.close_before_answer(), GPT),
+    "upstream_bad_response": (replies.raw_reply(NO_JSON), GPT),
+    **{reason: (FAULTS[reason], GPT) for reason in _OF_VENDORS},
 }
 # The same of a vision model.
 JUDGED: Mapping[str, tuple[Reply | None, Mapping[str, Any]]] = {
@@ -89,14 +105,15 @@ def test_a_model_that_fails(
     client = app_of(CLOSED | UPSTREAM | urls).test_client()
     upstream.script(*[FAULTS[reason]] * MANY)
     hurried = {"X-Request-Timeout": "0.2"} if reason == "upstream_timeout" else {}
-    # tests/web/videos/test_documented_films.py has what is waited for.
-    chats = [one for one in examples if "/images/" not in one.path]
+    # tests/web/videos/test_documented_films.py has what is waited for, and what has become of it.
+    chats = [one for one in examples if "/images/" not in one.path and one.method == "POST"]
     chats = [one for one in chats if one.operation != "generateVideo"]
 
+    # A film is begun, and then fails: the chat of its beginning rewrites its prompt.
+    rewritten = {"optimize_prompt": True}
+
     def ask(one: DocumentedError) -> Any:
-        # A film is begun, and then fails: the chat of its beginning rewrites its prompt.
-        rewritten = {"json": {**one.body, "optimize_prompt": True}}
-        more = rewritten if one.operation == "createVideo" else {}
+        more = {"json": one.body | rewritten} if one.operation == "createVideo" else {}
         return one.send(client, ADMIN_KEY, headers=hurried, **more)
 
     found = differences(chats, reason, ask)
@@ -104,13 +121,38 @@ def test_a_model_that_fails(
     assert found == {}
 
 
+def order(client: FlaskClient, one: DocumentedError) -> Any:
+    """Ask for what no upstream makes, and wait for the end of it."""
+    more: Mapping[str, Mapping[str, Any]] = {
+        "generateImages": GPT,
+        "createImage": GPT,
+        "createImageEdit": GPT,
+        "generateVideo": {"wait_ms": 20_000},
+        "createVideo": {"optimize_prompt": True},
+    }
+    if one.operation != "downloadVideoContent":
+        return one.send(client, ADMIN_KEY, json={**one.body, **more.get(one.operation, {})})
+    begun = client.post(OPENAI_FILMS, json={"prompt": "A kite"}, headers=ADMIN).get_json()
+    client.get(f"{FILMS}/{begun['id']}?wait_ms=20000", headers=ADMIN)
+    return client.get(f"{OPENAI_FILMS}/{begun['id']}/content", headers=ADMIN)
+
+
+def test_a_model_that_cannot_be_reached(app_of: AppOf, examples: Examples) -> None:
+    client = app_of(CLOSED | UPSTREAM).test_client()
+
+    found = differences(examples, "upstream_unreachable", lambda one: order(client, one))
+
+    assert found == {}
+
+
 def test_a_model_that_is_left_alone(app_of: AppOf, examples: Examples) -> None:
     client = app_of(CLOSED | UPSTREAM | {"CIRCUIT_BREAKER": "true"}).test_client()
-    (example,) = [one for one in examples if one.reason == "circuit_open"]
-    for _ in range(10):
-        example.send(client, ADMIN_KEY)
 
-    found = differences(examples, "circuit_open", lambda one: one.send(client, ADMIN_KEY))
+    def ask(one: DocumentedError) -> Any:
+        answers = (order(client, one) for _ in range(12))
+        return next(answer for answer in answers if "circuit_open" in answer.text)
+
+    found = differences(examples, "circuit_open", ask)
 
     assert found == {}
 
@@ -131,6 +173,21 @@ def test_pictures_that_are_not_made(
         return one.send(client, ADMIN_KEY, json=body | ({name: [picture]} if wants_one else {}))
 
     assert differences(made, reason, ask) == {}
+
+
+def test_pictures_of_a_task_that_is_forgotten(app_of: AppOf, examples: Examples) -> None:
+    made = [one for one in examples if "/images/" in one.path]
+    with ImageVendor("dashscope") as vendor:
+        client = app_of(CLOSED | UPSTREAM | TASKS | {"IMAGE_LLM_API_URL": vendor.url}).test_client()
+        vendor.on("poll", *[image_quirks.task_state("UNKNOWN")] * MANY)
+
+        def ask(one: DocumentedError) -> Any:
+            edits = {"model": EDITS_BY_TASKS} if one.operation == "createImageEdit" else TASK
+            return one.send(client, ADMIN_KEY, json={**one.body, **edits})
+
+        found = differences(made, "task_not_found", ask)
+
+    assert found == {}
 
 
 def test_pictures_that_are_under_way(app_of: AppOf, examples: Examples) -> None:

@@ -144,8 +144,7 @@ class BudgetService:
         try:
             over = reserve()
         except StoreError as error:
-            message = "The key's budget cannot be looked up at the moment; try again."
-            raise Unavailable(message, reason="budget_unavailable", retry_after=1) from error
+            raise budget_away() from error
         if self._watch is not None:
             self._watch(key, over)
         if over is not None:
@@ -168,6 +167,21 @@ class BudgetService:
             if cost is not None and cost[1] == currency:
                 micro = max(micro, cost[0])
         return Cost(micro, currency)
+
+
+def budget_away() -> Unavailable:
+    """Return the error of a budget that the store does not tell."""
+    message = "The key's budget cannot be looked up at the moment; try again."
+    return Unavailable(message, reason="budget_unavailable", retry_after=1)
+
+
+def without_price(currency: str) -> Forbidden:
+    """Return the error of a model whose cost in the currency of a budget is not known."""
+    return Forbidden(
+        f"The key's budget is in {currency}, and this model has no price in it; use another"
+        " model, or ask the operator of this service.",
+        reason="model_without_price",
+    )
 
 
 def _tightest(budgets: Sequence[Budget]) -> Sequence[Budget]:
@@ -205,11 +219,7 @@ def _amount(budget: Budget, tokens: int, cost: Cost | None) -> int:
     if cost is not None and not cost.micro:
         return 0
     if cost is None or cost.currency != budget.unit:
-        raise Forbidden(
-            f"The key's budget is in {budget.unit}, and this model has no price in it; use another"
-            " model, or ask the operator of this service.",
-            reason="model_without_price",
-        )
+        raise without_price(budget.unit)
     return cost.micro
 
 

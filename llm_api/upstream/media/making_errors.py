@@ -160,6 +160,12 @@ def task_not_found() -> ApiError:
     return charged(UpstreamFault(message, reason="task_not_found"))
 
 
+def of_meaning(meaning: str, wait: int = 1) -> ApiError:
+    """Return the error of a meaning without a field; the vendor asked to wait `wait` seconds."""
+    error = _MEANINGS[meaning](wait)
+    return charged(error) if meaning in _MAY_BE_CHARGED else error
+
+
 def _error(
     vendor: str,
     sent: VendorError,
@@ -174,13 +180,12 @@ def _error(
         return _invalid(sent, meaning, field_names)
     if meaning == "image_fetch_failed":
         return _fetch_failed(field_names.get("images", "images"))
-    error = _MEANINGS[meaning](max(wait or 0, 1))
-    error = error.replaced(
+    error = of_meaning(meaning, max(wait or 0, 1))
+    return error.replaced(
         allows_failover=not isinstance(error, InvalidRequest),  # another upstream may do better
         # SDKs ignore a longer Retry-After than they are used to, and come too early.
         retries_exhausted=(error.retry_after or 0) > MAX_RETRY_AFTER,
     )
-    return charged(error) if meaning in _MAY_BE_CHARGED else error
 
 
 def _of_status(vendor: str, status: int | None) -> str:
@@ -205,8 +210,7 @@ def _invalid(sent: VendorError, meaning: str, field_names: Mapping[str, str]) ->
     if field:
         problem = "is not accepted by this model, or has a value that is not."
         return InvalidRequest.of_field(field, problem, reason="invalid_request")
-    message = "The model service refused the request: it does not accept one of its parameters."
-    return InvalidRequest(message, reason="invalid_request")
+    return of_meaning("invalid_request")
 
 
 def _invalid_image(field: str) -> ApiError:
@@ -224,6 +228,11 @@ def _fetch_failed(field: str) -> ApiError:
         return Unprocessable(message, reason="image_fetch_failed")
     problem = "must be pictures that the model service can download in time."
     return Unprocessable.of_field(field, problem, reason="image_fetch_failed")
+
+
+def _refused(_: int) -> ApiError:
+    message = "The model service refused the request: it does not accept one of its parameters."
+    return InvalidRequest(message, reason="invalid_request")
 
 
 def _auth(_: int) -> ApiError:
@@ -271,6 +280,7 @@ def _redirected(_: int) -> ApiError:
 
 
 _MEANINGS: Mapping[str, Callable[[int], ApiError]] = {
+    "invalid_request": _refused,
     "overloaded": _overloaded,
     "upstream_account": _account,
     "upstream_auth": _auth,

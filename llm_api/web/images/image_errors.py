@@ -17,12 +17,12 @@ from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.services.loop.loop_job import too_low
 from llm_api.upstream.media.fetching import result_error
 from llm_api.upstream.media.links import LinkFailed
-from llm_api.upstream.media.making_errors import no_image, task_failed
-from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
+from llm_api.upstream.media.making_errors import no_image
+from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.making.example_errors import (
     BODY_TOO_LARGE,
-    NO_PLACE,
-    VENDOR_TOO_SLOW,
+    OF_CALLERS,
+    OF_VENDORS,
     for_chats,
     picture_errors,
 )
@@ -45,7 +45,6 @@ _OTHERS: Sequence[ApiError] = (
         reason="not_supported",
     ),
     for_chats("pictures"),
-    MODEL_FORBIDDEN,
     NO_SUCH_MODEL,
     BODY_TOO_LARGE,
     Gone(
@@ -64,12 +63,11 @@ _OTHERS: Sequence[ApiError] = (
         scope="key.images",
     ),
     no_image(),
-    task_failed(None, may_have_charged=False),
     result_error(LinkFailed("It could not be fetched.")),
     Unavailable(IMAGE_MODELS.advice, reason="image_model_not_configured", retryable=False),
     PICTURES_AWAY,
-    NO_PLACE,
-    VENDOR_TOO_SLOW,
+    *OF_CALLERS,
+    *OF_VENDORS,
 )
 # Of loops, whose tries and verdicts cost money.
 LOOP_ERRORS: Sequence[ApiError] = (

@@ -16,12 +16,11 @@ from llm_api.services.files import PICTURES_AWAY
 from llm_api.services.videos.video_models import VIDEO_MODELS
 from llm_api.upstream.media.fetching import result_error
 from llm_api.upstream.media.links import LinkFailed
-from llm_api.upstream.media.making_errors import bad_answer, task_failed
-from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
+from llm_api.web.documented_errors import MODEL_ERRORS, RATE_LIMITED
 from llm_api.web.making.example_errors import (
     BODY_TOO_LARGE,
-    NO_PLACE,
-    VENDOR_TOO_SLOW,
+    OF_CALLERS,
+    OF_VENDORS,
     for_chats,
     picture_errors,
 )
@@ -44,16 +43,13 @@ OF_THE_END: Sequence[ApiError] = (
         "What the request refers to must be what the model service can download in time.",
         reason="image_fetch_failed",
     ),
-    bad_answer("an answer that is no JSON"),
-    task_failed(None, may_have_charged=False),
     UpstreamFault(
         "The model service has ended the task before it was done: its time was over.",
         reason="task_expired",
     ),
     InvalidRequest("The task was cancelled at the model service.", reason="cancelled"),
     result_error(LinkFailed("It could not be fetched."), "film"),
-    NO_PLACE,
-    VENDOR_TOO_SLOW,
+    *OF_VENDORS,
 )
 _OTHERS: Sequence[ApiError] = (
     InvalidRequest.of_field(
@@ -67,11 +63,12 @@ _OTHERS: Sequence[ApiError] = (
         reason="max_cost_too_low",
     ),
     for_chats("films"),
-    MODEL_FORBIDDEN,
     NotFound.of_field("model", "must be a video model of the catalogue.", reason="model_not_found"),
     BODY_TOO_LARGE,
+    RATE_LIMITED,
     PICTURES_AWAY,
     Unavailable(VIDEO_MODELS.advice, reason="video_model_not_configured", retryable=False),
+    *OF_CALLERS,
 )
 
 

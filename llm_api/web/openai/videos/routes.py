@@ -22,10 +22,16 @@ from llm_api.errors import (
 from llm_api.services.files import NO_SUCH_FILE
 from llm_api.services.jobs.job_store import JOBS_AWAY
 from llm_api.services.videos import VideoJob
+from llm_api.upstream.faults import bad_response
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.making.answer_parts import warning_headers
-from llm_api.web.making.example_errors import FORM_INVALID, NO_JSON_OR_FORM, NO_SUCH_TASK
+from llm_api.web.making.example_errors import (
+    FORM_INVALID,
+    NO_JSON_OR_FORM,
+    NO_SUCH_TASK,
+    OF_UPSTREAMS,
+)
 from llm_api.web.openai.schemas import OpenAIBlueprint
 from llm_api.web.openai.videos.frame_names import PARSER, REFERENCE
 from llm_api.web.openai.videos.schemas import (
@@ -47,7 +53,7 @@ from llm_api.web.response.answers import json_response, report_headers
 from llm_api.web.response.stored_files import file_response
 from llm_api.web.schema_fields import UNKNOWN
 from llm_api.web.videos.film_ends import FILM, GOES_ON, cancelled_film
-from llm_api.web.videos.film_errors import FILTERED, film_examples
+from llm_api.web.videos.film_errors import OF_THE_END, film_examples
 from llm_api.web.videos.film_orders import VideoOrder, run_video_order
 
 
@@ -80,6 +86,13 @@ _NO_VARIANT = NotFound.of_field(
 _BINARY = {"type": "string", "format": "binary"}
 
 
+def _as_refusal(error: ApiError) -> ApiError:
+    """Return why there is no film as a 400, which no client repeats."""
+    if isinstance(error, ContentFiltered):
+        return error
+    return InvalidRequest(error.message, reason=error.reason)
+
+
 @blueprint.post("")
 @blueprint.doc(
     operationId="createVideo",
@@ -88,7 +101,14 @@ _BINARY = {"type": "string", "format": "binary"}
 @blueprint.arguments(VideoCreationSchema(), example=_EXAMPLE)
 @blueprint.response(200, OpenAIVideoSchema())
 @blueprint.errors(
-    *MODEL_ERRORS, examples=[*film_examples(_WRONG, REFERENCE), FORM_INVALID, NO_JSON_OR_FORM]
+    *MODEL_ERRORS,
+    examples=[
+        *film_examples(_WRONG, REFERENCE),
+        *OF_UPSTREAMS,
+        bad_response("an answer that is not JSON").error,
+        FORM_INVALID,
+        NO_JSON_OR_FORM,
+    ],
 )
 def create_video(order: VideoOrder) -> Response:
     """Have a film made, as OpenAI defines it: the answer is its beginning."""
@@ -161,7 +181,7 @@ def delete_openai_video(video_id: str) -> Response:
     503,
     examples=[
         _WRONG_VARIANT,
-        FILTERED,
+        *map(_as_refusal, OF_THE_END),
         NO_SUCH_TASK,
         NO_SUCH_FILE,
         _NOT_READY,
@@ -195,13 +215,6 @@ def _file(job: VideoJob, variant: str) -> StoredFile:
     if variant != "thumbnail" or found is None:
         raise NotFound.of_field("variant", _NO_VARIANT.fields[0].message, reason="not_supported")
     return found
-
-
-def _as_refusal(error: ApiError) -> ApiError:
-    """Return why there is no film as a 400, which no client repeats."""
-    if isinstance(error, ContentFiltered):
-        return error
-    return InvalidRequest(error.message, reason=error.reason)
 
 
 def _video_response(job: VideoJob, document: dict[str, Any]) -> Response:
