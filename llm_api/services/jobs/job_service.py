@@ -115,13 +115,13 @@ class JobService(ABC, Generic[R, J]):
         waiter = Waiter(caller.is_disconnected, on_preview) if wait > 0 else None
         with lease:
             if (other := self._claim(identity, task, inputs)) is not None:
-                return self._joined(other, caller, wait)
+                return _told(self.job(other, caller.key, wait=wait), wait)
             claimed = self._begin(task, waiter, inputs)
             if on_job is not None:
                 on_job(task.id)
             if waiter is not None:
                 self._wait_first(task.id, claimed, waiter, wait)
-        return self._answer(task.id, claimed, order.report)
+        return _told(self._answer(task.id, claimed, order.report), wait)
 
     def _prepared(
         self,
@@ -166,12 +166,6 @@ class JobService(ABC, Generic[R, J]):
                 inputs.discard()
         return other
 
-    def _joined(self, job_id: str, caller: Caller, wait: float) -> J:
-        job = self.job(job_id, caller.key, wait=wait)
-        if job.error is not None:
-            raise job.error
-        return job
-
     def _wait_first(
         self, task_id: str, claimed: ClaimedTask | None, waiter: Waiter, seconds: float
     ) -> None:
@@ -181,13 +175,10 @@ class JobService(ABC, Generic[R, J]):
             waiter.leave()
 
     def _answer(self, task_id: str, claimed: ClaimedTask | None, before: CallReport) -> J:
-        """Return a job as it is now, or raise its error; `before` is of the prompt's rewrite."""
+        """Return a job as it is now; `before` is of the prompt's rewrite."""
         has_ended = claimed is not None and claimed.task.state.has_ended
         job = self._job(claimed.task if claimed and has_ended else self._jobs.found(task_id))
-        report = replace(job.report, limits=before.limits)
-        if job.error is not None:
-            raise job.error.replaced(report=report)
-        return replace(job, report=report)
+        return replace(job, report=replace(job.report, limits=before.limits))
 
     def _previewed(self, order: Order[R]) -> JobPreview:
         """Return what an order would send, and what it would cost at most."""
@@ -255,6 +246,16 @@ class JobService(ABC, Generic[R, J]):
             inputs.discard()
             message = "The job cannot be written down at the moment, and is not begun."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
+
+
+def _told(job: J, wait: float) -> J:
+    """Return a job, or raise its error to who has waited for it.
+
+    Whether one that nobody waits for has failed already is a matter of milliseconds.
+    """
+    if job.error is not None and wait > 0:
+        raise job.error.replaced(report=job.report)
+    return job
 
 
 def _cancelled(task: Task) -> CancelState:

@@ -107,6 +107,19 @@ def test_how_far_it_is_is_told_while_it_is_made(shop: FilmShop, vendor: Scripted
     shop.service.cancel(job.id, None)
 
 
+def test_who_does_not_wait_gets_a_film_that_has_failed_as_any_other(
+    shop: FilmShop, vendor: ScriptedFilms
+) -> None:
+    vendor.polls.append(UpstreamFault("It has ended.", reason="task_failed"))
+
+    job = shop.service.generate(
+        FILM, asker(), wait=0, on_job=lambda job_id: shop.service.job(job_id, None, wait=20)
+    )
+
+    assert job.error is not None
+    assert (job.state, job.error.reason) == (TaskState.FAILED, "task_failed")
+
+
 @each(
     ("reason", "state"),
     [
