@@ -16,17 +16,20 @@ from llm_api.web.console import assets
 
 _PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _SENTENCE_END = re.compile(r"[.!?] ")
-# What a place stands for: a text in quotes ends with them, another has no end of a sentence, but
-# for lists of texts and for sentences that stand last.
+# What a place stands for has no end of a sentence, or it would hide another one: a text in quotes
+# ends with them, those of a list may be in quotes, and what stands last and is said may be several.
 _QUOTED = {('"', '"'): '([^"]+)', ("“", "”"): "([^”]+)"}
-_PLAIN = "((?:(?![.!?] [A-Z]).)+?)"
+_PLAIN = "((?:(?![.!?] ).)+?)"
+_LISTED = '((?:"[^"]*"|“[^”]*”|(?![.!?] )[^"“”])+?)'
 _ANY = "(.+?)"
+_A_SENTENCE = re.compile(r"[.!?](?: |\Z)")
 _NUMBERS = r"([\d.]+(?:, [\d.]+)*)"
 _OUTSIDE_QUOTES = re.compile(r""", (?=(?:[^"“”]|"[^"]*"|“[^”]*”)*$)""")
 # Sentences quote what callers write: what would take long is shown as it is.
 _MOST_LETTERS, _MOST_ENDS = 1_500, 10
 _FILES = {"zh": "sentences/zh.json"}
 _WORDS, _NAMES = "words", "names"
+_OF_SENTENCES = frozenset(["said", "known"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Form:
     """A sentence with places: what it looks like, and how another language says it.
 
     `kinds` are those of the places by their names: what stands for `known` is so itself, and for
-    `said` perhaps; `list` has such parts, `number` is one or several, others are kinds of names.
+    `said` where it is a sentence; `list` has such parts, `number` is one or several, others are
+    kinds of names.
     """
 
     english: str
@@ -114,8 +118,9 @@ class _Translation:
     def _value(self, text: str, kind: str | None) -> str | None:
         if kind == "list":
             return "、".join(self._known(one) or one for one in _OUTSIDE_QUOTES.split(text))
-        if kind in {"said", "known"}:
-            return self._known(text) or (text if kind == "said" else None)
+        if kind in _OF_SENTENCES:
+            is_name = kind == "said" and not _A_SENTENCE.search(text)
+            return self._known(text) or (text if is_name else None)
         return self._catalogue.names.get(kind or "", {}).get(text, text)
 
     def _known(self, text: str) -> str | None:
@@ -172,5 +177,7 @@ def _parts(english: str) -> Iterator[str]:
 def _taken_by(kind: str | None, around: tuple[str, str]) -> str:
     if kind == "number":
         return _NUMBERS
+    if kind == "list":
+        return _LISTED
     is_last = not around[1]
-    return _ANY if kind == "list" or (kind and is_last) else _QUOTED.get(around, _PLAIN)
+    return _ANY if kind in _OF_SENTENCES and is_last else _QUOTED.get(around, _PLAIN)

@@ -74,6 +74,7 @@ ROOM_OF_TESTS = {
         "Seen: {what:list}.": "看到：{what}。",
         "There is a {thing:things}.": "有{thing}。",
         "Why: {why:said}": "原因：{why}",
+        "One sees a {thing:things}": "看到{thing}",
     },
 }
 ALL_OF = """(sentences, rooms) => {
@@ -100,6 +101,18 @@ CASES = (
     (f"There is a {'cat' * 500}.", None),
     ("There is a cat. " * 10 + "There is a cat.", "有猫。" * 11),
     ("Seen: a. " * 10 + "Nobody knows", None),
+    ("Seen: red. It is red.", "看到：红。It 是红。"),
+    ("Seen: red. it is red.", "看到：红。it 是红。"),
+    ("Seen: red. Nobody knows this, red.", None),
+    ("Seen: red. nobody knows this.", None),
+    ("Seen: red. Nobody knows this. Seen: red.", None),
+    ('Seen: "a. B", “c? d”, red.', '看到："a. B"、“c? d”、红。'),
+    ("Nobody knows this. it is red.", None),
+    ("must be the width. Nobody knows this.", None),
+    ("Why: mauve", "原因：mauve"),
+    ("Why: Nobody knows this.", None),
+    ("Why: It is red. Nobody knows this.", None),
+    ("One sees a cat. nobody knows this", None),
 )
 
 

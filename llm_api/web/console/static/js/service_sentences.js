@@ -4,12 +4,15 @@
 const PLACE = /\{(\w+)(?::(\w+))?\}/g;
 const SPECIAL = /[.*+?^${}()|[\]\\]/g;
 const SENTENCE_END = /[.!?] /g;
-// What a place stands for: a text in quotes ends with them, another has no end of a sentence, but
-// for lists of texts and for sentences that stand last.
+// What a place stands for has no end of a sentence, or it would hide another one: a text in quotes
+// ends with them, those of a list may be in quotes, and what stands last and is said may be several.
 const QUOTED = { '"': '([^"]+)', "”": "([^”]+)" };
 const OPENING = { '"': '"', "”": "“" };
-const PLAIN = "((?:(?![.!?] [A-Z])[^])+?)";
+const PLAIN = "((?:(?![.!?] )[^])+?)";
+const LISTED = '((?:"[^"]*"|“[^”]*”|(?![.!?] )[^"“”])+?)';
 const ANY = "([^]+?)";
+const A_SENTENCE = /[.!?](?: |$)/;
+const OF_SENTENCES = ["said", "known"];
 const NUMBERS = "([\\d.]+(?:, [\\d.]+)*)";
 const OUTSIDE_QUOTES = /, (?=(?:[^"“”]|"[^"]*"|“[^”]*”)*$)/;
 // Sentences quote what callers write: what would take long is shown as it is.
@@ -65,8 +68,10 @@ function formed(text, forms, catalogue) {
 
 function valueOf(text, kind, catalogue) {
   if (kind === "list") return text.split(OUTSIDE_QUOTES).map((one) => known(one, catalogue) ?? one).join("、");
-  if (kind === "said") return known(text, catalogue) ?? text;
-  if (kind === "known") return known(text, catalogue);
+  if (OF_SENTENCES.includes(kind)) {
+    const isName = kind === "said" && !A_SENTENCE.test(text);
+    return known(text, catalogue) ?? (isName ? text : null);
+  }
   return nameOf(kind, text, catalogue) ?? text;
 }
 
@@ -96,6 +101,7 @@ function formOf([english, said]) {
 
 function takenBy(kind, before, behind) {
   if (kind === "number") return NUMBERS;
-  if (kind === "list" || (kind && !behind)) return ANY;
+  if (kind === "list") return LISTED;
+  if (OF_SENTENCES.includes(kind) && !behind) return ANY;
   return (before === OPENING[behind] && QUOTED[behind]) || PLAIN;
 }
