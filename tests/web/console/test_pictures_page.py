@@ -72,6 +72,22 @@ def test_a_sketch_is_said_to_be_no_picture_before_and_after(watched: Watched) ->
     assert "drawing of the layout, and no picture" in note
 
 
+def test_what_is_not_known_in_chinese_is_marked_within_a_line(
+    browser: Chromium, service: Service
+) -> None:
+    with browser.showing(service.url, Look("phone", "dark", "zh-CN")) as watched:
+        watched.page.route("**/sentences/*.json", lambda route: route.fulfill(body="{"))
+        page = watched.open(PATH)
+        page.locator("#prompt").fill('Twelve cats and a sign that says "你好"')
+        page.locator(".check input").first.uncheck()
+        page.locator(".work-end .main").click()
+        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+
+        note = page.locator(".result .note").first
+        assert note.get_by_text("the text").get_attribute("lang") == "en"
+        assert page.locator(".verdict details li [lang=en]").count() > 0
+
+
 def test_steps_are_told_to_screen_readers_as_they_come(watched: Watched) -> None:
     page = watched.page
     page.evaluate(

@@ -11,7 +11,7 @@ import { PATH, orderOf, stepsOf } from "./picture_chain.js";
 import { pictureDrops } from "./picture_drops.js";
 import * as shown from "./picture_views.js";
 import { said } from "./said.js";
-import { listed, number, t } from "./texts.js";
+import { number, t } from "./texts.js";
 
 const SKETCH = "layout-sketch";
 const PLACES = [0, 1, 2]; // those that a rewrite of an edit is written by
@@ -56,7 +56,7 @@ function pictures() {
       return why ? t(`pictures.stopped_${why}`) : "";
     },
     get notDrawn() {
-      return listed((this.result?.not_drawn ?? []).map((one) => said(one).text));
+      return (this.result?.not_drawn ?? []).map(said);
     },
     get hasLost() {
       return this.rows.some((row) => row.lost);

@@ -82,10 +82,11 @@ function flagsOf(measured) {
   if (texts.length) lines.push(t("verdict.texts", { texts: texts.join(" ") }));
   const objects = (measured.objects ?? []).map((one) => saidName("things", one.label).text);
   if (objects.length) lines.push(t("verdict.objects", { names: listed(objects) }));
-  for (const [part, how] of Object.entries(measured.unavailable)) {
-    lines.push(t("verdict.unavailable", { part: t(`verdict.part_${part}`), how: said(how).text }));
-  }
-  return lines;
+  const unavailable = Object.entries(measured.unavailable).map(([part, how]) => ({
+    text: t("verdict.unavailable", { part: t(`verdict.part_${part}`) }),
+    how: said(how),
+  }));
+  return [...lines.map((text) => ({ text, how: asIs("") })), ...unavailable];
 }
 
 function issueOf({ type, severity, where }) {
