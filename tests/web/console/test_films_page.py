@@ -66,6 +66,14 @@ def ended(page: Page) -> None:
     expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
 
 
+def plan(page: Page) -> None:
+    """Have a script divided into shots."""
+    page.get_by_text("A storyboard").click()
+    page.get_by_role("button", name="On the pier").click()
+    page.get_by_role("button", name="Make the shots").click()
+    expect(page.locator("#shots")).to_be_focused(timeout=TIMEOUT_MS)
+
+
 def last_sent(vendor: FilmVendor) -> Any:
     """Return what the vendor was asked for last."""
     return vendor.creates[-1].json
@@ -256,10 +264,7 @@ def test_a_script_becomes_shots_and_each_a_film(watched: Watched, vendor: FilmVe
     page, made = watched.page, len(vendor.creates)
     watched.may_answer.add(404)  # a usage row is looked for before it is written
     vendor.studio.polls_needed = 0
-    page.get_by_text("A storyboard").click()
-    page.get_by_role("button", name="On the pier").click()
-    page.get_by_role("button", name="Make the shots").click()
-    expect(page.locator("#shots")).to_be_focused(timeout=TIMEOUT_MS)
+    plan(page)
     rows = page.locator(".board tbody tr")
     seconds = rows.locator("td:nth-of-type(1)").all_inner_texts()
     assert sum(int(text.removesuffix(" s")) for text in seconds) == 12
@@ -267,6 +272,7 @@ def test_a_script_becomes_shots_and_each_a_film(watched: Watched, vendor: FilmVe
     page.get_by_label("Each begins with the last picture").check()
     page.get_by_role("button", name="Make all that are missing").click()
     expect(page.get_by_role("button", name="Play shot")).to_have_count(len(seconds), timeout=30_000)
+    ended(page)
 
     sent = [one.json for one in vendor.creates[made:]]
     assert [f"{one['duration']} s" for one in sent] == seconds
@@ -285,10 +291,7 @@ def test_a_shot_that_would_begin_on_its_own_says_so_before(
 ) -> None:
     page, made = watched.page, len(vendor.creates)
     watched.may_answer.add(404)  # a usage row is looked for before it is written
-    page.get_by_text("A storyboard").click()
-    page.get_by_role("button", name="On the pier").click()
-    page.get_by_role("button", name="Make the shots").click()
-    expect(page.locator("#shots")).to_be_focused(timeout=TIMEOUT_MS)
+    plan(page)
     second = page.get_by_role("button", name="Make shot 2")
     expect(second).to_have_accessible_description("")
 
@@ -309,6 +312,100 @@ def test_a_shot_that_would_begin_on_its_own_says_so_before(
     ended(page)
     roles = [[part.get("role") for part in one.json["content"]] for one in vendor.creates[made:]]
     assert roles == [[None], [None], [None, "first_frame"]]
+
+
+def test_a_shot_is_followed_again_in_its_row_after_a_reload(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    page, made = watched.page, len(vendor.creates)
+    watched.may_answer.add(404)  # a usage row is looked for before it is written
+    vendor.studio.polls_needed = 100_000
+    plan(page)
+    page.get_by_label("Each begins with the last picture").check()
+    page.get_by_role("button", name="Make shot 2").press("Enter")
+    cancel = page.get_by_role("button", name="Cancel shot 2")
+    expect(cancel).to_be_focused()
+    row = page.locator(".board tbody tr").nth(1)
+    expect(row).to_contain_text("The vendor is making it.")
+
+    page.reload()
+
+    expect(cancel).to_be_visible()
+    expect(row).to_contain_text("The vendor is making it.")
+    assert page.locator("#prompt").input_value() == ""  # it is the shot's, and not the form's
+    vendor.studio.polls_needed = 0
+    ended(page)
+    expect(page.get_by_role("button", name="Play shot 2")).to_be_visible()
+    expect(row).to_contain_text(re.compile(r"cost [\d.]+ CNY"))
+    page.reload(wait_until="networkidle")
+    assert page.locator("video").count() == 0  # it has ended: nothing is taken up again
+    page.get_by_role("button", name="Make shot 3").click()
+    ended(page)
+    roles = [[part.get("role") for part in one.json["content"]] for one in vendor.creates[made:]]
+    assert roles == [[None], [None, "first_frame"]]
+
+
+def test_a_shot_under_way_is_followed_beside_the_film_of_another_page(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    page, made = watched.page, len(vendor.creates)
+    watched.may_answer.update({404, 503})
+    vendor.studio.polls_needed = 100_000
+    plan(page)
+    page.get_by_role("button", name="Make shot 1").click()
+    expect(page.locator(".board tbody tr").first).to_contain_text("The vendor is making it.")
+    other = page.context.new_page()
+    other.goto(watched.origin + PATH)
+    expect(other.get_by_role("button", name="Cancel shot 1")).to_be_visible()  # a second visit
+    other.close()
+    begin_elsewhere = page.request.post(
+        watched.origin + "/api/v1/videos/generate", data={"prompt": PROMPT, "wait_ms": 0}
+    ).json()
+    kept = {
+        "pollUrl": begin_elsewhere["poll_url"],
+        "order": {"prompt": PROMPT},
+        "isWhole": True,
+        "facts": {},
+    }
+    page.evaluate("(kept) => localStorage.setItem('llm_api.films.task', kept)", json.dumps(kept))
+
+    page.reload()
+
+    assert len(vendor.creates) <= made + 2
+    vendor.studio.polls_needed = 0
+    expect(page.get_by_role("button", name="Play shot 1")).to_be_visible()
+    expect(page.locator(".kept-film")).to_have_count(2)
+    assert len(vendor.creates) == made + 2
+
+
+def test_a_shot_whose_film_is_gone_says_so_and_is_made_anew(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    page, made = watched.page, len(vendor.creates)
+    watched.may_answer.add(404)
+    task = {"pollUrl": "/api/v1/videos/video_0", "order": {}, "isWhole": True, "facts": {}}
+    shot = {"seconds": 5, "camera": "static", "prompt": "A cat", "negative": "", "view": None}
+    late = {"url": "/", "prompt": "A cat", "about": "5 s", "expires": 1}
+    shots = [{**shot, "number": 1, "task": task}, {**shot, "number": 2, "view": late}]
+    page.evaluate(
+        "(kept) => localStorage.setItem('llm_api.films.storyboard', kept)",
+        json.dumps({"board": {"script": "A cat."}, "shots": shots}),
+    )
+
+    page.reload(wait_until="networkidle")
+
+    again = [page.get_by_role("button", name=f"Make shot {number}") for number in (1, 2)]
+    for button in again:
+        expect(button).to_be_enabled()
+        expect(button).to_have_accessible_description(
+            "Its film is no longer kept: it can be made anew."
+        )
+    assert page.locator(".error").count() == 0
+    assert len(vendor.creates) == made
+    again[0].press("Enter")
+    ended(page)
+    expect(page.get_by_role("button", name="Play shot 1")).to_be_visible()
+    assert len(vendor.creates) == made + 1
 
 
 def test_what_a_filter_refuses_is_an_error_with_its_words(

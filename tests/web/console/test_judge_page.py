@@ -1,6 +1,7 @@
 """The page of the judge: a picture that is chosen, dropped or pasted, and what is known of it."""
 
 import base64
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -212,8 +213,14 @@ def test_pictures_are_ranked_and_one_that_was_taken_out_is_left_out(
         files = [file_of(sign, f"{number}.png") for number, sign in enumerate(signs, 1)]
         page.set_input_files("input[type=file] >> nth=0", files)
         expect(page.locator(".drop img")).to_have_count(4)
+        expect(page.get_by_role("status")).to_have_text(
+            "These are there: 1.png, 2.png, 3.png, 4.png."
+        )
+        place = page.get_by_label("Picture 3", exact=True)
+        expect(place).to_have_accessible_description(re.compile("^3.png Choose"))
         page.get_by_role("button", name="Remove").nth(1).click()
-        assert "6 calls of the judge" in page.locator(".work-text").inner_text()
+        submit = page.get_by_role("button", name="Judge", exact=True)
+        expect(submit).to_have_accessible_description(re.compile("6 calls of the judge"))
 
         judge(page)
 

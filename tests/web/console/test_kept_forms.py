@@ -1,5 +1,6 @@
 """What somebody has chosen in a form is there again after a reload, in that browser alone."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.browsing import Chromium
 from tests.support.film_upstream import FilmVendor
+from tests.support.pictures import picture
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.conftest import environment_of
@@ -16,6 +18,7 @@ from tests.web.console.screening import filming
 _READ = """all => all.map((one) => one.matches("[type=checkbox], [type=radio]")
   ? `${one.name || one.id || "box"} ${one.checked}` : `${one.id} ${one.value}`)"""
 _FIELDS = "main :is(input:not([type=file]), select, textarea)"
+_PICTURE = {"name": "cat.png", "mimeType": "image/png", "buffer": picture(size=(400, 300))}
 # What is put into the fields of each page: texts, choices, and boxes that are changed.
 PAGES: Mapping[str, Mapping[str, str | bool]] = {
     "films": {
@@ -98,6 +101,77 @@ def test_the_choices_of_a_form_are_there_again(browser: Chromium, site: str, pat
         page.reload(wait_until="networkidle")
 
         assert page.locator(_FIELDS).evaluate_all(_READ) == chosen
+
+
+@each("path", PAGES)
+def test_a_form_is_cleared_and_that_is_undone(browser: Chromium, site: str, path: str) -> None:
+    with browser.showing(site) as watched:
+        page = watched.open(f"/console/{path}")
+        usual = page.locator(_FIELDS).evaluate_all(_READ)
+        names = [name for name in PAGES[path] if name not in {"#script", "#cast", "#total"}]
+        fill(page, {name: PAGES[path][name] for name in names})
+        chosen = page.locator(_FIELDS).evaluate_all(_READ)
+        form = page.locator("form").filter(has=page.locator("#prompt"))
+        form.get_by_role("button", name="Clear the form").press("Enter")
+
+        expect(page.locator("#prompt")).to_be_focused()
+        assert page.locator(_FIELDS).evaluate_all(_READ) == usual
+        expect(page.get_by_role("status")).to_contain_text("The form is cleared.")
+        kept = "(path) => localStorage.getItem(`llm_api.${path}.form`)"
+        assert page.evaluate(kept, path) is None
+        form.get_by_role("button", name="Undo clearing").press("Enter")
+
+        expect(page.get_by_role("status")).to_contain_text("The form is as it was.")
+        expect(page.locator("#prompt")).to_be_focused()
+        assert page.locator(_FIELDS).evaluate_all(_READ) == chosen
+        page.reload(wait_until="networkidle")
+        assert page.locator(_FIELDS).evaluate_all(_READ) == chosen
+
+
+def test_pictures_of_a_form_go_and_come_back_with_it(browser: Chromium, site: str) -> None:
+    with browser.showing(site) as watched:
+        page = watched.open("/console/films")
+        page.get_by_label("First picture", exact=True).set_input_files(_PICTURE)
+        remove = page.get_by_role("button", name="Remove cat.png")
+        expect(remove).to_be_visible()
+        page.get_by_role("button", name="Clear the form").click()
+        expect(remove).to_have_count(0)
+        expect(page.locator("#ratio")).to_have_value("16:9")
+
+        page.get_by_role("button", name="Undo clearing").click()
+
+        expect(remove).to_be_visible()
+        expect(page.locator("#ratio")).to_have_value("")  # that of the picture
+
+
+def test_a_storyboard_is_cleared_until_something_is_written(browser: Chromium, site: str) -> None:
+    shot = {"number": 1, "seconds": 5, "camera": "static", "prompt": "A cat", "view": None}
+    kept = {"board": {"script": "A cat.", "total": "9"}, "shots": [shot]}
+    place = "llm_api.films.storyboard"
+    with browser.showing(site) as watched:
+        page = watched.open("/console/films")
+        page.evaluate(
+            "([place, kept]) => localStorage.setItem(place, kept)", [place, json.dumps(kept)]
+        )
+        page.reload(wait_until="networkidle")
+        board = page.locator(".board")
+        board.get_by_role("button", name="Clear the storyboard").press("Enter")
+
+        expect(page.locator("#script")).to_be_focused()
+        expect(page.locator("#total")).to_have_value("12")
+        expect(page.locator("#shots")).to_have_count(0)
+        assert page.evaluate("(place) => localStorage.getItem(place)", place) is None
+        undo = board.get_by_role("button", name="Undo clearing")
+        undo.press("Enter")
+        expect(page.locator("#script")).to_have_value("A cat.")
+        expect(page.get_by_role("button", name="Make shot 1")).to_be_visible()
+        board.get_by_role("button", name="Clear the storyboard").press("Enter")
+        page.locator("#script").fill("A dog.")
+
+        expect(undo).to_be_hidden()
+        page.reload(wait_until="networkidle")
+        expect(page.locator("#script")).to_have_value("A dog.")
+        expect(page.locator("#shots")).to_have_count(0)
 
 
 def test_a_model_that_is_not_there_any_more_is_not_chosen(browser: Chromium, site: str) -> None:

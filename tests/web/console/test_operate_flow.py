@@ -69,6 +69,11 @@ def test_what_is_wrong_is_read_with_its_field_and_what_was_done_in_the_title(
         page.get_by_role("link", name="I have copied it").press("Enter")
         page.get_by_role("button", name="Disable").press("Enter")
         expect(page).to_have_title(re.compile("^The key is disabled"))
+        confirmed = page.get_by_role("checkbox", name="Yes, delete")
+        expect(confirmed).to_have_attribute("aria-required", "true")
+        assert page.locator("input:invalid").count() == 0
+        page.get_by_role("button", name="Delete").press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("tick the box")
 
 
 def test_a_wrong_key_is_read_with_its_field(browser: Chromium, keyed_service: Service) -> None:

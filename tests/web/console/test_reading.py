@@ -116,7 +116,7 @@ def test_a_picture_is_called_by_what_it_is_and_not_by_all_below_it(watched: Watc
     figure = page.locator("figure.picture").aria_snapshot().splitlines()[0]
     assert figure.startswith('- figure "1024 × 1024')
     assert "Download" not in figure
-    page.get_by_role("button", name="Clear").press("Enter")
+    page.get_by_role("button", name="Clear", exact=True).press("Enter")
     expect(page.locator("#prompt")).to_be_focused()
 
 

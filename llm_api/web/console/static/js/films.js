@@ -11,7 +11,7 @@ import { costText } from "./making_views.js";
 import { startPage } from "./page.js";
 import { pictureDrops } from "./picture_drops.js";
 import { storyboard } from "./storyboard.js";
-import { t } from "./texts.js";
+import { number, t } from "./texts.js";
 
 const MODELS = JSON.parse(document.getElementById("offer").textContent);
 const RATIO_WORDS = { "": "films.ratio_of_frame", auto: "making.of_model" };
@@ -28,10 +28,17 @@ function films() {
   return {
     ...makingState("films", PATH),
     ...drops,
-    ...keptForm("films", USUAL, { model: MODELS.map((one) => one.name) }),
+    ...keptForm("films", USUAL, { model: MODELS.map((one) => one.name) }, (page) => {
+      const putBack = page.takeOut();
+      page.fit();
+      return putBack;
+    }),
     view: null,
     percent: null,
     cannotPlay: false,
+    isSeries: false, // of shots, one after the other: the focus stays until the last is there
+    underWay: null, // the number of the shot whose film is being made
+    resumed: null, // ends when no task of the page is under way any more
     pictures: historyOf("pictures").kept(nowInSeconds()).slice(0, MOST_OFFERED),
 
     init() {
@@ -47,7 +54,7 @@ function films() {
         if (has) this.form.ratio = ""; // that of the picture
         this.fit();
       });
-      this.resume();
+      this.resumed = this.resume();
     },
     get model() {
       return MODELS.find((one) => one.name === this.form.model);
@@ -141,6 +148,9 @@ function films() {
       this.percent = task?.status === "running" ? task.progress : null;
       // Screen readers are told of the state, and have the percents of the bar.
       if (this.progress) this.status = this.percent === null ? this.progress : t("films.running");
+      if (this.underWay === null) return;
+      const shot = t("films.shot_number", { number: number(this.underWay) });
+      this.status = t("script.of_field", { field: shot, text: this.status });
     },
     showMade(task, facts) {
       const { cost_micros: micros, currency } = task.usage;
@@ -153,7 +163,7 @@ function films() {
     /** Shows a film: the one that was made, or one of this browser's. */
     play(view) {
       Object.assign(this, { view, cannotPlay: false });
-      this.focusSoon("result");
+      if (!this.isSeries) this.focusSoon("result");
     },
     playKept(one) {
       this.clearAll();

@@ -44,7 +44,7 @@ function judge() {
       samples: valuesOf("#samples option"),
       language: valuesOf("#language option"),
       detail: valuesOf("#detail option"),
-    }),
+    }, (page) => page.takeOut()),
     answer: null,
     verdict: null,
     comparison: null,

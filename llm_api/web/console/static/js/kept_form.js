@@ -1,21 +1,68 @@
 // What somebody has chosen in a page's form, in this browser alone: it is there again after a reload.
 
 import { keptName } from "./page.js";
+import { t } from "./texts.js";
 
 /**
- * Returns {form, keepForm} of a component, whose `init` calls `keepForm`; `name` is the page's. What
- * was kept of another kind than the form's fields have is left out, and so is a choice of `choices`
- * (the values of a field, by its name) that is not there any more.
+ * Returns the fields of a component with a form, whose `init` calls `keepForm`; `name` is the page's.
+ * What was kept of another kind than the form's fields have is left out, and so is a choice of
+ * `choices` (the values of a field, by its name) that is not there any more. `takeOut` is that of
+ * `clearable`.
  */
-export function keptForm(name, usual, choices = {}) {
+export function keptForm(name, usual, choices = {}, takeOut = undefined) {
   const place = keptName(`${name}.form`);
   return {
     form: knownOf(read(place), usual, choices),
+    ...clearable({ place, usual: { form: usual }, keptOf: ({ form }) => form, field: "prompt", takeOut }),
 
     keepForm() {
-      this.$watch("form", (form) => write(place, form));
+      this.$watch("form", () => this.keepNow());
     },
   };
+}
+
+/**
+ * Returns the fields of a component that keeps what it has in this browser, and clears it, by the
+ * buttons of `_clear.html`: `usual` has its empty values, by their names; `keptOf(component)` returns
+ * what is kept, at `place`; `field` is the id of the field where one writes anew. What else goes
+ * with them is taken out by `takeOut(component)`, which returns what puts it back.
+ */
+export function clearable({ place, usual, keptOf, field, takeOut = () => () => {} }) {
+  let cleared = null;
+  return {
+    canUndo: false, // until something is chosen anew
+
+    keepNow() {
+      const text = JSON.stringify(keptOf(this));
+      this.canUndo &&= text === cleared.left;
+      write(place, this.canUndo ? null : text);
+    },
+    clearForm() {
+      if (!this.canUndo) {
+        const values = copyOf(Object.fromEntries(Object.keys(usual).map((name) => [name, this[name]])));
+        Object.assign(this, copyOf(usual));
+        const putBack = takeOut(this);
+        cleared = { values, putBack, left: JSON.stringify(keptOf(this)) };
+        this.canUndo = true;
+        this.keepNow();
+      }
+      this.status = t("script.cleared");
+      document.getElementById(field).focus();
+    },
+    async undoClear() {
+      const { values, putBack } = cleared;
+      document.getElementById(field).focus(); // the button goes
+      putBack();
+      await this.$nextTick(); // pictures change what can be chosen beside them
+      Object.assign(this, values, { canUndo: false });
+      this.keepNow();
+      this.status = t("script.put_back");
+    },
+  };
+}
+
+function copyOf(values) {
+  return JSON.parse(JSON.stringify(values));
 }
 
 /** Returns the usual values of fields, or those that were kept where they are as `keptForm` says. */
@@ -41,9 +88,11 @@ function read(place) {
   }
 }
 
-function write(place, form) {
+// Nothing is kept of null.
+function write(place, text) {
   try {
-    localStorage.setItem(place, JSON.stringify(form));
+    if (text === null) localStorage.removeItem(place);
+    else localStorage.setItem(place, text);
   } catch {
     // A browser that keeps nothing still shows what it has.
   }

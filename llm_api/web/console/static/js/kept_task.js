@@ -1,4 +1,4 @@
-// The task that a page has under way: its place, in this browser alone, so that it is taken up again
+// Tasks that a page has under way: their places, in this browser alone, so that they are taken up again
 // after the page was left or loaded anew.
 
 import { keptName } from "./page.js";
@@ -7,7 +7,14 @@ import { AttachedFile } from "./program_text.js";
 /** Returns what keeps the task of a page, by the page's name; one at a time, the last. */
 export function taskKeeper(name) {
   const place = keptName(`${name}.task`);
+  return keeperOf({
+    read: () => JSON.parse(localStorage.getItem(place)),
+    write: (task) => (task ? localStorage.setItem(place, JSON.stringify(task)) : localStorage.removeItem(place)),
+  });
+}
 
+/** Returns what keeps one task: `read` returns what `write` was given last, null after it was dropped. */
+export function keeperOf({ read, write }) {
   /** Keeps a task with its order; files of an order stay out, for a browser has little room. */
   function keep(task, order, facts) {
     const entries = Object.entries(order);
@@ -21,7 +28,7 @@ export function taskKeeper(name) {
       begunAt: Date.now() - (performance.now() - facts.startedAt),
     };
     try {
-      localStorage.setItem(place, JSON.stringify(kept));
+      write(kept);
     } catch {
       // It is followed as long as the page is there.
     }
@@ -30,7 +37,7 @@ export function taskKeeper(name) {
   /** Returns {pollUrl, order, isWhole, facts}; null where nothing is under way. */
   function kept() {
     try {
-      const { begunAt, facts, ...rest } = JSON.parse(localStorage.getItem(place));
+      const { begunAt, facts, ...rest } = read();
       if (typeof rest.pollUrl !== "string" || !rest.order) return null;
       const startedAt = performance.now() - (Date.now() - begunAt);
       const nothing = { ms: null, firstTokenMs: null, usage: null };
@@ -43,7 +50,7 @@ export function taskKeeper(name) {
   /** Drops a task that has ended; another page may have begun with a later one. */
   function drop(pollUrl) {
     try {
-      if (kept()?.pollUrl === pollUrl) localStorage.removeItem(place);
+      if (kept()?.pollUrl === pollUrl) write(null);
     } catch {
       // There is nothing to drop.
     }

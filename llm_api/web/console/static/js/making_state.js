@@ -28,7 +28,7 @@ function sleep(ms) {
  * `empty()`: shows nothing of what was made before.
  */
 export function makingState(name, path) {
-  const keeper = taskKeeper(name);
+  const ofPage = taskKeeper(name);
   const history = historyOf(name);
   return {
     ...callState(),
@@ -42,7 +42,7 @@ export function makingState(name, path) {
     history: history.kept(nowInSeconds()),
 
     /** Sends an order, follows its task, and returns that at its end; null where something failed. */
-    async make(order) {
+    async make(order, keeper = ofPage) {
       if (this.isBusy) return null;
       let made = null;
       await this.run(t("making.working"), async (signal) => {
@@ -50,23 +50,28 @@ export function makingState(name, path) {
         const { value, facts } = await call("POST", path, order, { signal });
         const task = value.poll_url ? value : endedTask(value);
         if (task.poll_url) keeper.keep(task, order, facts);
-        made = await this.followOn(order, task, facts, signal);
+        made = await this.followOn(order, task, { facts, signal, keeper });
       });
       if (!this.task) this.endSteps(); // it was refused, or left before there was a task
       return made;
     },
-    /** Takes up the task that was under way when the page was left. */
-    resume() {
+    /** Takes up the page's task that was under way when the page was left. */
+    async resume() {
+      this.form.prompt ||= ofPage.kept()?.order.prompt ?? "";
+      await this.takeUp(ofPage);
+    },
+    /** Follows a kept task on and returns it at its end; null where something failed, or it is gone. */
+    async takeUp(keeper) {
       const kept = keeper.kept();
-      if (!kept) return;
+      if (!kept) return null;
       const { order, pollUrl } = kept;
-      this.run(t("making.taken_up"), async (signal) => {
-        this.form.prompt ||= order.prompt ?? "";
+      let made = null;
+      await this.run(t("making.taken_up"), async (signal) => {
         this.begin(order, kept.isWhole ? requestOf("POST", path, order) : null);
         this.notice = t("making.taken_up");
         try {
           const { value } = await call("GET", pollUrl, undefined, { signal });
-          await this.followOn(order, value, kept.facts, signal);
+          made = await this.followOn(order, value, { facts: kept.facts, signal, keeper });
         } catch (error) {
           if (error.status !== GONE) throw error;
           keeper.drop(pollUrl); // it was deleted meanwhile, or has expired
@@ -74,6 +79,7 @@ export function makingState(name, path) {
           this.status = "";
         }
       });
+      return made;
     },
     begin(order, request) {
       this.clearAll();
@@ -85,7 +91,7 @@ export function makingState(name, path) {
       Object.assign(this, nothing, { steps: [], progress: "", notice: "" });
       this.empty();
     },
-    async followOn(order, first, facts, signal) {
+    async followOn(order, first, { facts, signal, keeper }) {
       const onTask = (task) => {
         this.task = task;
         this.onTask(order, task);

@@ -1,7 +1,7 @@
 // Places that pictures are chosen, dropped or pasted into: `_drop.html` shows them.
 
 import { attached, fileIn, problemOf } from "./chosen_pictures.js";
-import { t } from "./texts.js";
+import { listed, t } from "./texts.js";
 
 /**
  * Returns {files, state}: `files` has what a request sends, by place, and `state` is of a component.
@@ -28,11 +28,12 @@ export function pictureDrops(places) {
       this.takeAll(event.dataTransfer.files, place);
     },
     /** Puts the first file into a place, and the others into those that `freePlaces(place)` names. */
-    takeAll(list, place) {
-      const [first, ...others] = list;
-      this.put(first ?? null, place);
-      const free = this.freePlaces(place);
-      others.slice(0, free.length).forEach((file, at) => this.put(file, free[at]));
+    async takeAll(list, place) {
+      const into = [place, ...this.freePlaces(place)];
+      const taken = [...list].slice(0, into.length);
+      const names = await Promise.all(taken.map((file, at) => this.put(file, into[at])));
+      // What is said of each is heard of the last alone.
+      if (names.length > 1 && names.every(Boolean)) this.status = t("drops.has_pictures", { names: listed(names) });
     },
     /** A page that takes several files at once has its own. */
     freePlaces() {
@@ -49,17 +50,18 @@ export function pictureDrops(places) {
       event.preventDefault();
       this.put(file, place);
     },
+    /** Puts a file into a place; returns its name, null where it cannot be taken. */
     async put(file, place) {
-      if (!file) return;
       const problem = problemOf(file);
       if (problem) {
         this.status = t(`drops.wrong_${problem}`);
-        return;
+        return null;
       }
       files[place] = await attached(file);
       const { name } = files[place];
       this.chosen[place] = { name, address: URL.createObjectURL(file) };
       this.status = t("drops.has_picture", { name });
+      return name;
     },
     /** Puts a picture of this service into a place, by its link. */
     putLink(url, place) {
@@ -72,6 +74,15 @@ export function pictureDrops(places) {
     removeBy(button, place) {
       button.closest(":has(> .drop)").querySelector(".drop input").focus();
       this.remove(place);
+    },
+    /** Removes all pictures; returns what puts them back. */
+    takeOut() {
+      const [all, shown] = [{ ...files }, { ...this.chosen }];
+      places.forEach((place) => this.remove(place));
+      return () => {
+        Object.assign(files, all);
+        Object.assign(this.chosen, shown);
+      };
     },
     remove(place) {
       files[place] = null;

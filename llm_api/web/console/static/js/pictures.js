@@ -30,7 +30,7 @@ function pictures() {
     ...keptForm("pictures", { ...USUAL, model: models[0] }, {
       ...{ model: models, tries: valuesOf("#tries option") },
       ...{ n: valuesOf("#n option"), ratio: valuesOf("#ratio option") },
-    }),
+    }, (page) => page.takeOut()),
     result: null,
     warnings: [],
     views: [],

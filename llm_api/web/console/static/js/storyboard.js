@@ -2,7 +2,8 @@
 
 import { call, requestOf } from "./api.js";
 import { withCost } from "./facts.js";
-import { knownOf } from "./kept_form.js";
+import { clearable, knownOf } from "./kept_form.js";
+import { keeperOf } from "./kept_task.js";
 import { keptName } from "./page.js";
 import { secondsText, viewOf } from "./film_views.js";
 import { PLAN_PATH, canConnect, canMakeShot, isWholeCast, planOf, shotOrder } from "./shot_order.js";
@@ -16,12 +17,18 @@ const NOTHING = { script: "", cast: "", total: "12", shots: "", connects: false 
 function kept() {
   try {
     const { board, shots } = JSON.parse(localStorage.getItem(KEPT)) ?? {};
-    const now = Date.now() / 1000;
-    const there = (shots ?? []).map((one) => ({ ...one, view: one.view?.expires > now ? shown(one.view) : null }));
-    return { board: knownOf(board ?? {}, NOTHING), shots: there };
+    return { board: knownOf(board ?? {}, NOTHING), shots: (shots ?? []).map(keptShot) };
   } catch {
     return { board: { ...NOTHING }, shots: [] };
   }
+}
+
+/** Returns a kept shot: its `task` is that of a film under way, as `keeperOf` has it. */
+function keptShot(shot) {
+  const { view = null, task = null } = shot;
+  if (view === null) return { ...shot, task };
+  const isThere = view.expires > Date.now() / 1000;
+  return { ...shot, task, view: isThere ? shown(view) : null, isGone: !isThere };
 }
 
 /** Returns a kept film as it is shown now: earlier releases have kept warnings as texts alone. */
@@ -30,14 +37,24 @@ function shown(view) {
 }
 
 export function storyboard() {
+  const found = kept();
   return {
-    ...kept(),
+    ...found,
+    ...clearable({
+      place: KEPT,
+      usual: { board: NOTHING, shots: [], notes: [] },
+      keptOf: ({ board, shots }) => ({ board, shots }),
+      field: "script",
+    }),
+    isOpen: found.shots.length > 0,
     notes: [],
     planSent: null,
     planFacts: null,
 
-    init() {
-      this.$watch("board", () => this.keepBoard());
+    async init() {
+      this.$watch("board", () => this.keepNow());
+      await this.resumed;
+      for (const shot of this.shots) await this.takeUpShot(shot);
     },
     get canPlan() {
       const { script, cast, total } = this.board;
@@ -62,6 +79,22 @@ export function storyboard() {
       const connects = this.board.connects && this.offersConnection;
       return connects && place > 0 ? this.shots[place - 1] : null;
     },
+    isUnderWay(shot) {
+      return this.underWay === shot.number;
+    },
+    /** What there is to say of a shot, in words. */
+    noteOf(shot) {
+      if (this.isUnderWay(shot)) return this.progress || this.notice || t("making.working");
+      if (shot.isGone) return t("films.shot_gone");
+      return this.aloneText(shot);
+    },
+    /** Whether a film is made of a shot, or followed: a task that was not followed to its end goes on. */
+    actOf(shot) {
+      return shot.task ? "follow" : "make";
+    },
+    actText(shot) {
+      return t(`films.${this.actOf(shot)}`);
+    },
     /** Why a shot that is to go on from the one before would begin on its own, in words. */
     aloneText(shot) {
       const before = this.before(shot);
@@ -74,16 +107,11 @@ export function storyboard() {
     cameraOf(shot) {
       return saidName("cameras", shot.camera).text;
     },
+    costOf(shot) {
+      return shot.view?.cost ?? "";
+    },
     labelOf(act, shot) {
       return t(`films.${act}`, { number: number(shot.number) });
-    },
-    keepBoard() {
-      const { board, shots } = this;
-      try {
-        localStorage.setItem(KEPT, JSON.stringify({ board, shots }));
-      } catch {
-        // A browser that keeps nothing still shows what it has.
-      }
     },
     plan() {
       if (!this.canPlan) return;
@@ -98,31 +126,63 @@ export function storyboard() {
     async showShots({ storyboard: made, warnings }, facts) {
       this.shots = made.shots.map((shot) => ({
         ...{ number: shot.number, seconds: shot.seconds, camera: shot.camera },
-        ...{ prompt: shot.prompt, negative: shot.negative_prompt ?? "", view: null },
+        ...{ prompt: shot.prompt, negative: shot.negative_prompt ?? "" },
+        ...{ view: null, task: null, isGone: false },
       }));
       this.notes = (warnings ?? []).map(said);
       this.status = t("films.shots_done", { count: number(this.shots.length) });
-      this.keepBoard();
+      this.keepNow();
       this.focusSoon("shots");
       this.planFacts = facts;
       this.planFacts = await withCost(facts);
     },
-    /** Has the film of a shot made; returns whether it is there. */
+    /** Has the film of a shot made, or follows the one that is being made; returns whether it is there. */
     async makeShot(shot) {
+      if (shot.task) return this.takeUpShot(shot);
       const first = this.before(shot)?.view?.lastFrame ?? null;
       const keepsLast = this.board.connects && this.offersConnection;
       const { references } = this.inputs();
       const order = shotOrder(this.form, this.model, shot, { first, keepsLast, references });
-      const task = await this.make(order);
-      if (!task?.result) return false;
-      shot.view = viewOf(task);
-      this.keepBoard();
-      return true;
+      shot.isGone = false;
+      return this.showShot(shot, (keeper) => this.make(order, keeper));
+    },
+    /** Follows the film of a shot that was under way when the page was left; returns whether it is there. */
+    async takeUpShot(shot) {
+      if (!shot.task) return false;
+      return this.showShot(shot, (keeper) => this.takeUp(keeper));
+    },
+    /** Shows in its row what becomes of a shot: `follow` returns its task at the end, as `make` does. */
+    async showShot(shot, follow) {
+      if (this.isBusy) return false;
+      this.underWay = shot.number;
+      const wasUnderWay = shot.task !== null;
+      const task = await follow(this.keeperOfShot(shot));
+      this.underWay = null;
+      shot.isGone = wasUnderWay && !task && !shot.task;
+      if (shot.isGone) this.status = this.labelOf("shot_gone_of", shot);
+      if (task?.result) {
+        shot.view = { ...viewOf(task), cost: this.facts?.cost ?? "" };
+        this.status = this.labelOf("shot_done", shot);
+      }
+      this.keepNow();
+      return Boolean(task?.result);
+    },
+    keeperOfShot(shot) {
+      const write = (task) => {
+        shot.task = task;
+        this.keepNow();
+      };
+      return keeperOf({ read: () => shot.task, write });
     },
     async makeAll() {
+      this.isSeries = true;
+      let isWhole = true;
       for (const shot of this.missingShots) {
-        if (!(await this.makeShot(shot))) return;
+        isWhole = await this.makeShot(shot);
+        if (!isWhole) break;
       }
+      this.isSeries = false;
+      if (isWhole) this.focusSoon("result");
     },
   };
 }
