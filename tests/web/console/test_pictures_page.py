@@ -128,7 +128,7 @@ def test_pictures_of_this_browser_stay_until_they_are_cleared(watched: Watched) 
     assert thumbs.get_attribute("alt") == PROMPT
     page.get_by_role("button", name="Use again").click()
     assert page.locator("#prompt").input_value() == PROMPT
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear", exact=True).click()
     page.reload(wait_until="networkidle")
     assert page.locator(".history img").count() == 0
 
