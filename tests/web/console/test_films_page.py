@@ -358,11 +358,11 @@ def test_a_shot_under_way_is_followed_beside_the_film_of_another_page(
     other.goto(watched.origin + PATH)
     expect(other.get_by_role("button", name="Cancel shot 1")).to_be_visible()  # a second visit
     other.close()
-    begin_elsewhere = page.request.post(
+    another = page.request.post(
         watched.origin + "/api/v1/videos/generate", data={"prompt": PROMPT, "wait_ms": 0}
     ).json()
     kept = {
-        "pollUrl": begin_elsewhere["poll_url"],
+        "pollUrl": another["poll_url"],
         "order": {"prompt": PROMPT},
         "isWhole": True,
         "facts": {},
@@ -370,8 +370,6 @@ def test_a_shot_under_way_is_followed_beside_the_film_of_another_page(
     page.evaluate("(kept) => localStorage.setItem('llm_api.films.task', kept)", json.dumps(kept))
 
     page.reload()
-
-    assert len(vendor.creates) <= made + 2
     vendor.studio.polls_needed = 0
     expect(page.get_by_role("button", name="Play shot 1")).to_be_visible()
     expect(page.locator(".kept-film")).to_have_count(2)
