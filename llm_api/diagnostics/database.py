@@ -1,6 +1,7 @@
 """Checks of the database: connection, schema and writing. They change nothing."""
 
 import contextlib
+import os
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -145,12 +146,18 @@ def _file_problem(database: str | None) -> CheckResult | None:
         return None
     if path.is_dir():
         return fail("DATABASE_URL names a folder.", "Name a file in it.")
-    if not path.parent.is_dir():
+    if not (path.parent.is_dir() or _can_be_made(path.parent)):
         return fail(
             "The folder of the SQLite file is missing and cannot be made.",
             "Make the folder for the service's user, or correct DATABASE_URL.",
         )
     return fail("The SQLite file is not there yet.", _UPGRADE)
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Tell whether whoever opens the database can make its folder, without making it."""
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
 
 
 def _explained(error: Exception) -> CheckResult:

@@ -87,6 +87,14 @@ def test_a_missing_sqlite_file_is_not_made(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_missing_folder_that_the_first_start_makes_is_not_made(tmp_path: Path) -> None:
+    text_ = said_of_database(f"sqlite:///{tmp_path}/instance/sub/usage.db")
+
+    assert "not there yet" in text_
+    assert "db upgrade" in text_
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

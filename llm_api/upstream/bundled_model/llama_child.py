@@ -16,7 +16,12 @@ import sys
 import threading
 import zlib
 
-import xllamacpp
+from llm_api.upstream.bundled_model.engine import NEEDS
+
+try:
+    import xllamacpp
+except ImportError as error:
+    sys.exit(f"The model's engine cannot be loaded: {error}. {NEEDS}")
 
 CONTEXT_TOKENS = 8_192
 SLOTS = 4  # calls at once; they share the context, so that each has 2,048 tokens

@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from llm_api.settings.settings import PROJECT_ROOT
@@ -24,6 +25,13 @@ def running_model() -> Iterator[BundledModel]:
         yield model
     finally:
         model.stop()
+
+
+def without_engine(folder: Path) -> Path:
+    """Return a folder for PYTHONPATH that hides the engine as on a system without its library."""
+    why = "libgomp.so.1: cannot open shared object file: No such file or directory"
+    (folder / "xllamacpp.py").write_text(f"raise ImportError({why!r})\n")
+    return folder
 
 
 def is_healthy(model: BundledModel) -> bool:

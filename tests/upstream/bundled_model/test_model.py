@@ -21,7 +21,7 @@ from llm_api.upstream.client import UpstreamClient
 from tests.support.processes import process_table
 from tests.support.waiting import wait_until
 from tests.upstream.asker import PATIENT, PROFILES, Asker, described
-from tests.upstream.bundled_model.running import get, is_healthy, running_model
+from tests.upstream.bundled_model.running import get, is_healthy, running_model, without_engine
 
 AskerOf = Callable[..., Asker]
 
@@ -240,6 +240,23 @@ def test_every_model_has_a_key_of_its_own() -> None:
     assert all(len(model.key) >= 32 for model in models)
     for model in models:
         model.stop()
+
+
+def test_an_engine_that_lacks_a_library_is_told_in_a_line(tmp_path: Path) -> None:
+    child = "llm_api.upstream.bundled_model.llama_child"
+
+    ended = subprocess.run(
+        [sys.executable, "-m", child],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "PYTHONPATH": str(without_engine(tmp_path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The model's engine cannot be loaded: libgomp.so.1: cannot open")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_missing_weights_are_told_with_what_to_do(tmp_path: Path) -> None:
