@@ -21,7 +21,7 @@ from llm_api.settings.reader import JUDGE, LOCAL, is_loopback
 from llm_api.settings.settings import PROJECT_ROOT, Settings
 from llm_api.storage import StoreError
 from llm_api.storage.factory import open_key_store, open_store
-from llm_api.upstream.bundled_model.engine import NEEDS, can_be_loaded
+from llm_api.upstream.bundled_model.engine import can_be_loaded
 from llm_api.upstream.bundled_model.model import HOW_TO_GET, weights_of
 from llm_api.upstream.vendors.profiles import choose_profile
 
@@ -200,7 +200,8 @@ def _bundled_model(settings: Settings) -> CheckResult:
     if not can_be_loaded():
         return fail(
             "No upstream is configured, and the bundled model's engine cannot be loaded.",
-            f"{NEEDS} Or set FAST_LLM_API_URL.",
+            "Set FAST_LLM_API_URL, or install libgomp1 (Debian, Ubuntu) or libgomp (Fedora); the"
+            " processor needs AVX2.",
         )
     return ok("No upstream is configured; the bundled model is installed.")
 

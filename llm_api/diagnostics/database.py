@@ -20,6 +20,7 @@ from llm_api.storage.sql.months import DEFAULT, missing_months, partition_names
 from llm_api.storage.sql.rollups import add_to_rollups
 from llm_api.storage.sql.tables import usage
 
+_ENCODING = "UTF8"
 _UPGRADE = f"Run `{COMMAND} db upgrade`."
 
 
@@ -44,10 +45,17 @@ class DatabaseChecks:
             with self._connected() as connection:
                 connection.execution_options(llm_api_reads=True).execute(sa.select(1))
                 is_mariadb = getattr(connection.dialect, "is_mariadb", False)
+                encoding = _encoding(connection)
         except (sa.exc.SQLAlchemyError, StoreError, OSError) as error:
             return _explained(error)
         if is_sqlite:
             return ok("SQLite opens its file.")
+        if encoding != _ENCODING:
+            return fail(
+                f"The database's encoding is {encoding}, which cannot keep every text.",
+                "Make a database with ENCODING 'UTF8' and TEMPLATE template0, and name it in"
+                " DATABASE_URL.",
+            )
         names = {"postgresql": "PostgreSQL"}
         name = names.get(url.get_backend_name(), "MariaDB" if is_mariadb else "MySQL")
         return ok(f"{name} accepts the connection.")
@@ -134,6 +142,13 @@ class DatabaseChecks:
             engine.dispose()
 
 
+def _encoding(connection: sa.Connection) -> str:
+    """Return in which encoding PostgreSQL keeps texts; elsewhere the tables say it themselves."""
+    if connection.dialect.name != "postgresql":
+        return _ENCODING
+    return str(connection.exec_driver_sql("SHOW server_encoding").scalar_one())
+
+
 def _file_problem(database: str | None) -> CheckResult | None:
     """Check the file of a SQLite database before it is opened, which would create it."""
     if not database or database == ":memory:":
@@ -155,7 +170,7 @@ def _file_problem(database: str | None) -> CheckResult | None:
 
 
 def _can_be_made(folder: Path) -> bool:
-    """Tell whether whoever opens the database can make its folder, without making it."""
+    """Whether the folder of a database can be made by whoever opens it; it is not made here."""
     above = next(parent for parent in folder.absolute().parents if parent.exists())
     return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import redis
-from sqlalchemy import NullPool, create_engine, func, make_url, select
+from sqlalchemy import NullPool, create_engine, func, make_url, select, text
 
 from llm_api.diagnostics.redis import LimiterChecks
 from llm_api.diagnostics.spool import spool_folder, spool_space
+from llm_api.storage.sql.migrate import upgrade
 from llm_api.storage.sql.tables import metadata, schema_compatibility
 from tests.diagnostics.checking import run_sql, said_of_database, said_of_limiter
 from tests.storage.checkout import BEING_WRITTEN
@@ -63,6 +64,24 @@ def test_a_database_without_tables_is_to_be_upgraded(
     url = request.getfixturevalue(server).new_database()
 
     assert "Run `flask --app wsgi db upgrade`" in said_of_database(url)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_keep_every_text_works_and_is_told(
+    encoding: str, postgres: PostgresServer
+) -> None:
+    name = f"in_{encoding.lower()}"
+    options = f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+    engine = create_engine(postgres.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} {options}"))
+    url = make_url(postgres.url).set(database=name).render_as_string(hide_password=False)
+
+    upgrade(url, REPOSITORY_ROOT)
+
+    said = said_of_database(url)
+    assert said.startswith(f"FAIL The database's encoding is {encoding}")
+    assert "ENCODING 'UTF8'" in said
 
 
 def test_a_database_of_a_later_version_is_told(database: str) -> None:

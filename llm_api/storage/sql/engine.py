@@ -55,15 +55,21 @@ def make_engine(
             poolclass=ThreadsPool,
             pool_pre_ping=True,
             json_serializer=json_text,
-            connect_args={
-                "connect_timeout": _CONNECT_TIMEOUT_S,
-                # A host that is gone must not block the one thread that writes.
-                "tcp_user_timeout": round(_STATEMENT_TIMEOUT_S * 1000),
-                "options": f"-c statement_timeout={round(statement_timeout * 1000)}",
-            },
+            connect_args=_postgresql_arguments(statement_timeout),
         )
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError) as error:
         raise StoreError("DATABASE_URL names a database that cannot be used.") from error
+
+
+def _postgresql_arguments(statement_timeout: float) -> dict[str, Any]:
+    return {
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        # Of a server in the locale C the driver would get bytes in place of texts.
+        "client_encoding": "UTF8",
+        # A host that is gone must not block the one thread that writes.
+        "tcp_user_timeout": round(_STATEMENT_TIMEOUT_S * 1000),
+        "options": f"-c statement_timeout={round(statement_timeout * 1000)}",
+    }
 
 
 def _sqlite_engine(url: sa.URL, busy_timeout: float) -> Engine:
