@@ -1,11 +1,12 @@
 """The page of pictures: from a prompt to pictures that are judged, item by item."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support import replies
 from tests.support.browsing import LOOKS, Chromium, Look, Watched
@@ -72,11 +73,21 @@ def test_a_sketch_is_said_to_be_no_picture_before_and_after(watched: Watched) ->
     assert "drawing of the layout, and no picture" in note
 
 
+def without_detector(asked: Route) -> None:
+    """Let an answer be that of an installation without `make vision`, whatever this one is."""
+    answer = asked.fetch()
+    text = re.sub(
+        r'"unavailable": ?\{\}', '"unavailable":{"objects":"run make vision"}', answer.text()
+    )
+    asked.fulfill(response=answer, body=text)
+
+
 def test_what_is_not_known_in_chinese_is_marked_within_a_line(
     browser: Chromium, service: Service
 ) -> None:
     with browser.showing(service.url, Look("phone", "dark", "zh-CN")) as watched:
         watched.page.route("**/sentences/*.json", lambda route: route.fulfill(body="{"))
+        watched.page.route("**/api/v1/images/**", without_detector)
         page = watched.open(PATH)
         page.locator("#prompt").fill('Twelve cats and a sign that says "你好"')
         page.locator(".check input").first.uncheck()
