@@ -40,8 +40,12 @@ class LineRules:
         *,
         opens_by_count: bool = True,
     ) -> BreakerRules:
-        def is_counting() -> bool:
-            return not self.health.is_well if find() is self.health.line else find() is not None
+        def is_counting(ended: Hit | None) -> bool:
+            if find() is not self.health.line:
+                return find() is not None
+            # A failure of a model begins it: as an attempt that the line has answered.
+            begins = ended is not None and ended.kind.health is not Outcome.SUCCESS
+            return begins or not self.health.is_well
 
         return BreakerRules(
             self.world,

@@ -21,7 +21,8 @@ class BreakerRules:
     """What one circuit of a line must be like, by what its upstream has seen.
 
     `outcome_of` says what a hit means for it, None for nothing at all; `find` returns the breaker
-    itself, None while there is none; `opens_by_count` is false where only a refused key opens it.
+    itself, None while there is none; `is_counting` says whether attempts are counted, with the one
+    that has ended; `opens_by_count` is false where only a refused key opens it.
     """
 
     def __init__(  # noqa: PLR0913  # a circuit is told by all of them
@@ -32,7 +33,7 @@ class BreakerRules:
         outcome_of: Callable[[Hit], Outcome | None],
         find: Callable[[], CircuitBreaker | None],
         *,
-        is_counting: Callable[[], bool],
+        is_counting: Callable[[Hit | None], bool],
         opens_by_count: bool = True,
     ) -> None:
         """Listen to the line."""
@@ -99,9 +100,9 @@ class BreakerRules:
             self._begin(hit)
         elif what == "delivered":
             self._known_good.append(hit)
-            self._end(hit, Outcome.SUCCESS)
+            self._end(hit, Outcome.SUCCESS, is_counting=self._is_counting(None))
         elif outcome is Outcome.FAILURE or hit not in self._known_good:
-            self._end(hit, outcome)
+            self._end(hit, outcome, is_counting=self._is_counting(hit))
 
     def _begin(self, hit: Hit) -> None:
         if not self.is_open:
@@ -112,14 +113,14 @@ class BreakerRules:
         self._world.expect(self.probe is None, f"{self.name} has two probes")
         self.probe = self.last_probe = hit
 
-    def _end(self, hit: Hit, outcome: Outcome) -> None:
+    def _end(self, hit: Hit, outcome: Outcome, *, is_counting: bool) -> None:
         was_probe, now = hit is self.probe, self._world.now
         if was_probe:
             self.probe = None
         elif self.is_open:
             return
         is_fault = outcome in {Outcome.FAILURE, Outcome.FATAL}
-        if outcome is Outcome.UNKNOWN or not (is_fault or self._is_counting()):
+        if outcome is Outcome.UNKNOWN or not (is_fault or is_counting):
             return
         self._meet(self._find())
         if was_probe and not is_fault:
