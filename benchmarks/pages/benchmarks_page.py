@@ -42,6 +42,8 @@ ROUTES = {
     "chat": "`/v1/chat/completions`",
     "rest": "`/api/v1/llm/chat`",
     "stream": "streams",
+    "responses": "`/v1/responses`",
+    "responses-stream": "streams of `/v1/responses`",
 }
 Run = Mapping[str, Any]
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness import measure
 from benchmarks.pages.benchmarks_page import page, plots
 from benchmarks.pages.markdown import budget_table, figure, number, ratio_table
 from benchmarks.pages.sizing_page import page as sizing_page
@@ -66,6 +67,15 @@ def test_a_page_of_figures_is_current(path: Path) -> None:
 
 def test_a_short_run_makes_a_short_page() -> None:
     assert page({**RUN, "scale": [], "refusals": []}) == SHORT
+
+
+def test_every_route_that_is_measured_has_a_name() -> None:
+    measured = [route.name for route in vars(measure).values() if isinstance(route, measure.Route)]
+
+    targets = {f"service {name}": CALL for name in measured}
+
+    shown = page({**RUN, "scale": [], "refusals": [], "targets": targets})
+    assert shown.count("| this service |") == len(measured) >= 5
 
 
 def test_only_what_was_measured_is_drawn() -> None:
