@@ -60,8 +60,12 @@ def _parts(settings: Settings, *, is_free: bool = False) -> list[list[doctor.Che
     parts += [
         _upstream_checks(name, upstream, is_free=is_free) for name, upstream in _upstreams(settings)
     ]
-    if settings.uses_bundled_model and settings.local_model is None:
-        parts.append([doctor.Check("bundled model", lambda: _bundled_model(settings))])
+    runs_model = settings.uses_bundled_model and settings.local_model is None
+    if runs_model:
+        parts.append([doctor.Check("bundled model", lambda: _weights(settings))])
+    judge = settings.local_judge
+    if runs_model or (judge is not None and judge.endpoint is None):
+        parts.append([doctor.Check("model engine", _engine)])
     if settings.reports_database_url is not None:
         parts.append(doctor.replica_checks(ReplicaChecks(settings.reports_database_url)))
     spool = settings.instance / "spool"
@@ -189,7 +193,7 @@ def _profile_check(name: str, settings: Settings) -> doctor.Check:
     return doctor.Check(f"{name} profile", lambda: ok(f"It is {profile.name}, chosen {how}."))
 
 
-def _bundled_model(settings: Settings) -> CheckResult:
+def _weights(settings: Settings) -> CheckResult:
     try:
         weights_of(settings.root)
     except FileNotFoundError:
@@ -197,13 +201,17 @@ def _bundled_model(settings: Settings) -> CheckResult:
             "No upstream is configured, and the bundled model's weights are not installed.",
             f"Set FAST_LLM_API_URL, or install the weights: {HOW_TO_GET}.",
         )
-    if not can_be_loaded():
-        return fail(
-            "No upstream is configured, and the bundled model's engine cannot be loaded.",
-            "Set FAST_LLM_API_URL, or install libgomp1 (Debian, Ubuntu) or libgomp (Fedora); the"
-            " processor needs AVX2.",
-        )
-    return ok("No upstream is configured; the bundled model is installed.")
+    return ok("No upstream is configured; the bundled model's weights are installed.")
+
+
+def _engine() -> CheckResult:
+    """Check what the bundled model and a local judge run on."""
+    if can_be_loaded():
+        return ok("The engine of local models can be loaded.")
+    return fail(
+        "The engine of local models cannot be loaded.",
+        "Install libgomp1 (Debian, Ubuntu) or libgomp (Fedora); the processor needs AVX2.",
+    )
 
 
 def _as_lines(diagnosis: doctor.Diagnosis) -> str:

