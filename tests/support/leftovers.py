@@ -1,7 +1,7 @@
 """What tests leave behind: folders and garbage go with the file whose tests made them.
 
 The folders are in memory where that can be (`tests/support/memory.py`), and copies of the project
-are among them: kept to the end, those of the whole suite took 10 GB.
+are among them: kept to the end, they took over 5 GB.
 """
 
 import gc
