@@ -153,3 +153,20 @@ def test_no_test_changes_the_handler_that_all_tests_share() -> None:
     ]
 
     assert changed == []
+
+
+def test_pages_are_waited_for_and_not_read_at_once() -> None:
+    """A page shows what it was told a moment later: `expect` and `shown_text` wait for it."""
+    at_once = re.compile(
+        r"\.inner_text\(\)|assert .*\.(all_inner_texts|all_text_contents|text_content|count"
+        r"|input_value|is_(visible|hidden|checked|enabled|disabled))\(\)"
+    )
+    found = [
+        f"{path.name}:{number}"
+        for path in (REPOSITORY_ROOT / "tests").rglob("*.py")
+        if path.name != "browsing.py" and "playwright" in (text := path.read_text("utf-8"))
+        for number, line in enumerate(text.splitlines(), 1)
+        if at_once.search(line)
+    ]
+
+    assert found == []

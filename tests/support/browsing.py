@@ -1,5 +1,6 @@
 """Pages of the console in a real Chromium, watched: nothing that a page does wrong goes unseen."""
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    Locator,
     Page,
     Request,
     Response,
@@ -170,3 +172,12 @@ def chromium() -> Iterator[Chromium]:
 @cache
 def _axe() -> Axe:
     return Axe()
+
+
+def shown_text(place: Locator) -> str:
+    """Return the text of a place once it has some.
+
+    Alpine's `x-show` hides at once and shows in a later turn: what is read between is empty.
+    """
+    expect(place).to_have_text(re.compile(r"\S"), use_inner_text=True)
+    return place.inner_text()

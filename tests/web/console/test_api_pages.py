@@ -1,8 +1,10 @@
 """`/docs` and `/reference` in a real browser: what people do there."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.storage.checkout import fast_upstream
 from tests.support.browsing import LOOKS, Chromium, Look
@@ -43,8 +45,8 @@ def hold_docs(look: Look, browser: Chromium, service: Service) -> None:
         page.locator(".modal-btn.authorize").click()
         page.locator(".modal-ux .btn-done").click()
         page.locator("button.execute").click()
-        assert page.locator(LIVE).last.inner_text().startswith("200")
-        assert page.locator("h1").count() == 1
+        expect(page.locator(LIVE).last).to_have_text(re.compile(r"^\s*200"))
+        expect(page.locator("h1")).to_have_count(1)
         assert watched.overflow() <= 0
         assert watched.barriers() == []
         assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
@@ -69,8 +71,8 @@ def hold_reference(look: Look, browser: Chromium, service: Service) -> None:
         page = watched.open("/reference#generateImages")
         page.locator("article:has(#generateImages) .error-of summary").first.click()
 
-        assert page.locator("h1").count() == 1
-        assert page.get_by_text("is not made by this model.").first.is_visible()
+        expect(page.locator("h1")).to_have_count(1)
+        expect(page.get_by_text("is not made by this model.").first).to_be_visible()
         assert watched.overflow() <= 0
         # All of it takes axe a minute, and is made of the same parts.
         parts = (".contents", "article:has(#generateImages)", "#schema-Message")
@@ -98,13 +100,16 @@ def test_one_choice_of_a_language_is_for_all_programs_and_kept(
         tabs = page.locator("article:has(#chat) [role=tab]")
         tabs.nth(0).press("ArrowRight")
         shown = page.locator(".sample:visible")
-        assert shown.count() == page.locator("article").count()
-        assert {one.get_attribute("data-language") for one in shown.all()[:5]} == {"python"}
+        expect(shown).to_have_count(page.locator("article").count())
+        for one in shown.all()[:5]:
+            expect(one).to_have_attribute("data-language", "python")
 
         page.reload()
 
-        assert tabs.nth(1).get_attribute("aria-selected") == "true"
-        assert service.url in page.locator(".sample:visible").first.inner_text()
+        expect(tabs.nth(1)).to_have_attribute("aria-selected", "true")
+        expect(page.locator(".sample:visible").first).to_contain_text(
+            service.url, use_inner_text=True
+        )
 
 
 def test_the_search_leaves_what_has_all_words(browser: Chromium, service: Service) -> None:
@@ -113,10 +118,10 @@ def test_the_search_leaves_what_has_all_words(browser: Chromium, service: Servic
 
         page.locator("#find").fill("seed negative_prompt generat")
 
-        found = [one.text_content() for one in page.locator("article h3:visible").all()]
-        assert found == ["generateImages", "generateVideo", "createImage"]
-        assert page.locator("#found").inner_text() == "3 operations"
-        assert page.locator(".contents li:visible").count() == len(found)
+        found = ["generateImages", "generateVideo", "createImage"]
+        expect(page.locator("article h3:visible")).to_have_text(found)
+        expect(page.locator("#found")).to_have_text("3 operations", use_inner_text=True)
+        expect(page.locator(".contents li:visible")).to_have_count(len(found))
 
 
 def test_a_link_to_a_schema_opens_it(browser: Chromium, service: Service) -> None:
@@ -125,7 +130,7 @@ def test_a_link_to_a_schema_opens_it(browser: Chromium, service: Service) -> Non
 
         page.locator("article:has(#chat) a[href='#schema-Message']").first.click()
 
-        assert page.locator("#schema-Message .fields").is_visible()
+        expect(page.locator("#schema-Message .fields")).to_be_visible()
 
 
 def test_the_theme_of_the_docs_follows_the_system(browser: Chromium, service: Service) -> None:
@@ -158,12 +163,14 @@ def test_a_signed_in_browser_tries_calls_out_with_a_token_that_is_not_shown(
         page.locator(".try-out__btn").click()
         with page.expect_request("**/api/v1/llm/chat") as sent:
             page.locator("button.execute").click()
-        assert page.locator(LIVE).last.inner_text().startswith("200")
+        expect(page.locator(LIVE).last).to_have_text(re.compile(r"^\s*200"))
 
         assert sent.value.headers["x-csrf-token"] == token
         assert "authorization" not in sent.value.headers
         shown = page.locator("#swagger-ui").inner_html()
         assert token
-        assert f"{closed.url}/api/v1/llm/chat" in page.locator(".curl").inner_text()
+        expect(page.locator(".curl")).to_contain_text(
+            f"{closed.url}/api/v1/llm/chat", use_inner_text=True
+        )
         assert token not in shown
         assert "csrf" not in shown.lower()

@@ -141,8 +141,8 @@ def test_what_models_write_does_no_harm(
 
         expect(answers(page)).to_contain_text("done")
         written = answers(page).locator("script, style, img, svg, iframe, form, input, [onerror]")
-        assert written.count() == 0
-        assert answers(page).locator("a[href]").count() == 0
+        expect(written).to_have_count(0)
+        expect(answers(page).locator("a[href]")).to_have_count(0)
         assert page.title() == title
 
 

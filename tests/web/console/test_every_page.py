@@ -1,6 +1,9 @@
 """Every page in every look: whole, light, readable by all, and alone with its service."""
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 from llm_api.web.console.page_table import PAGES
 from tests.support.browsing import LOOKS, Chromium, Look
@@ -20,8 +23,8 @@ def hold_page(path: str, look: Look, browser: Chromium, service: Service) -> Non
     with browser.showing(service.url, look) as watched:
         page = watched.open(path)
 
-        assert page.locator("h1").count() == 1
-        assert (page.locator("html").get_attribute("lang") or "")[:2] == look.language[:2]
+        expect(page.locator("h1")).to_have_count(1)
+        expect(page.locator("html")).to_have_attribute("lang", re.compile(f"^{look.language[:2]}"))
         assert watched.overflow() <= 0
         assert watched.barriers() == []
         assert watched.weight() <= MAX_BYTES

@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from tests.support import replies
-from tests.support.browsing import LOOKS, Chromium, Look, Watched
+from tests.support.browsing import LOOKS, Chromium, Look, Watched, shown_text
 from tests.support.film_upstream import FilmVendor
 from tests.support.pictures import picture
 from tests.support.tables import each
@@ -102,8 +102,8 @@ def test_a_prompt_becomes_a_film_that_plays(
         expect(film).to_have_js_property("ended", value=True)
         address = film.get_attribute("src") or ""
         assert address.startswith("/api/v1/files/file_")
-        assert "1 CNY" in page.locator(".result .facts").inner_text()
-        assert page.locator(".history video, .history button.kept-film").count() == 1
+        expect(page.locator(".result .facts")).to_contain_text("1 CNY", use_inner_text=True)
+        expect(page.locator(".history video, .history button.kept-film")).to_have_count(1)
         assert watched.overflow() <= 0
         assert watched.barriers() == []
         assert watched.weight() <= 300_000
@@ -120,7 +120,7 @@ def test_the_programs_are_of_what_was_sent(watched: Watched) -> None:
     ended(page)
 
     page.locator(".code-box summary").click()
-    code = page.get_by_role("tabpanel").inner_text()
+    code = shown_text(page.get_by_role("tabpanel"))
     body = json.loads(code[code.index("{") : code.rindex("}") + 1])
     assert body == asked.value.post_data_json
     wanted = {"duration": 8, "resolution": "720p", "aspect_ratio": "1:1", "wait_ms": 0}
@@ -136,15 +136,15 @@ def test_a_film_is_followed_again_after_a_reload(watched: Watched, vendor: FilmV
 
     page.reload()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    assert page.locator("#prompt").input_value() == PROMPT
+    expect(page.locator("#prompt")).to_have_value(PROMPT)
     vendor.studio.polls_needed = 0
     ended(page)
 
     assert len(vendor.creates) == made
-    assert page.locator(".code-box").count() == 1
+    expect(page.locator(".code-box")).to_have_count(1)
     page.reload(wait_until="networkidle")
-    assert page.locator("video").count() == 0  # it has ended: nothing is taken up again
-    assert page.locator(".kept-film").count() == 1
+    expect(page.locator("video")).to_have_count(0)  # it has ended: nothing is taken up again
+    expect(page.locator(".kept-film")).to_have_count(1)
 
 
 def test_a_task_that_is_gone_is_forgotten(watched: Watched) -> None:
@@ -157,7 +157,7 @@ def test_a_task_that_is_gone_is_forgotten(watched: Watched) -> None:
     page.reload(wait_until="networkidle")
 
     expect(page.get_by_role("button", name="Make the film")).to_be_enabled()
-    assert page.locator(".error").count() == 0
+    expect(page.locator(".error")).to_have_count(0)
     assert page.evaluate("localStorage.getItem('llm_api.films.task')") is None
 
 
@@ -183,7 +183,7 @@ def test_frames_are_chosen_and_the_next_film_goes_on_from_the_last(
     for name, shade in (("First picture", 1), ("Last picture", 2)):
         file = {"name": f"{shade}.png", "mimeType": "image/png", "buffer": picture(size=(400, 300))}
         page.get_by_label(name, exact=True).set_input_files(file)
-    assert page.locator("#ratio").input_value() == ""
+    expect(page.locator("#ratio")).to_have_value("")
     page.get_by_text("More options").click()
     page.get_by_label("Keep the last picture").check()
     begin(page)
@@ -202,7 +202,7 @@ def test_frames_are_chosen_and_the_next_film_goes_on_from_the_last(
 
 def test_references_are_sent_as_the_program_says(watched: Watched, vendor: FilmVendor) -> None:
     page = watched.page
-    assert page.get_by_text("References: what").is_hidden()  # the first model takes none
+    expect(page.get_by_text("References: what")).to_be_hidden()  # the first model takes none
     page.locator("#model").select_option(REFERENCES)
     page.get_by_text("References: what").click()
     files = [
@@ -225,7 +225,7 @@ def test_references_are_sent_as_the_program_says(watched: Watched, vendor: FilmV
     roles = [one.get("role") for one in last_sent(vendor)["content"]]
     assert roles == [None, *["reference_image"] * 2, "reference_video"]
     page.locator(".code-box summary").click()
-    code = page.get_by_role("tabpanel").inner_text()
+    code = shown_text(page.get_by_role("tabpanel"))
     for part in ("mara.png", "tom.png", "https://example.com/clip.mp4"):
         assert part in code
     assert watched.barriers() == []
@@ -253,7 +253,7 @@ def test_what_would_be_sent_is_shown_without_making_anything(
     page.get_by_role("button", name="Show what would be sent").click()
     expect(page.locator("#preview-title")).to_be_focused(timeout=TIMEOUT_MS)
 
-    shown = page.locator(".result").first.inner_text()
+    shown = shown_text(page.locator(".result").first)
     assert "POST http" in shown
     assert "Costs at most 1 CNY." in shown
     assert "sk-canary" not in shown
@@ -332,13 +332,13 @@ def test_a_shot_is_followed_again_in_its_row_after_a_reload(
 
     expect(cancel).to_be_visible()
     expect(row).to_contain_text("The vendor is making it.")
-    assert page.locator("#prompt").input_value() == ""  # it is the shot's, and not the form's
+    expect(page.locator("#prompt")).to_have_value("")  # it is the shot's, and not the form's
     vendor.studio.polls_needed = 0
     ended(page)
     expect(page.get_by_role("button", name="Play shot 2")).to_be_visible()
     expect(row).to_contain_text(re.compile(r"cost [\d.]+ CNY"))
     page.reload(wait_until="networkidle")
-    assert page.locator("video").count() == 0  # it has ended: nothing is taken up again
+    expect(page.locator("video")).to_have_count(0)  # it has ended: nothing is taken up again
     page.get_by_role("button", name="Make shot 3").click()
     ended(page)
     roles = [[part.get("role") for part in one.json["content"]] for one in vendor.creates[made:]]
@@ -398,7 +398,7 @@ def test_a_shot_whose_film_is_gone_says_so_and_is_made_anew(
         expect(button).to_have_accessible_description(
             "Its film is no longer kept: it can be made anew."
         )
-    assert page.locator(".error").count() == 0
+    expect(page.locator(".error")).to_have_count(0)
     assert len(vendor.creates) == made
     again[0].press("Enter")
     ended(page)
@@ -416,7 +416,7 @@ def test_what_a_filter_refuses_is_an_error_with_its_words(
     error_box = watched.page.locator(".error")
     expect(error_box).to_contain_text("Try again, with another prompt.", timeout=TIMEOUT_MS)
     expect(error_box).to_contain_text("Request req_")
-    assert watched.page.locator("video").count() == 0
+    expect(watched.page.locator("video")).to_have_count(0)
 
 
 def test_a_film_that_fails_is_told_in_chinese(browser: Chromium, site: str) -> None:
@@ -444,8 +444,8 @@ def test_a_film_that_waits_is_cancelled(watched: Watched, vendor: FilmVendor) ->
 
     said = page.get_by_role("region", name="Progress").get_by_text("Cancelled: there is no film.")
     expect(said).to_be_visible(timeout=TIMEOUT_MS)
-    assert page.locator(".error").count() == 0
-    assert page.locator(".steps .failed").count() == 1
+    expect(page.locator(".error")).to_have_count(0)
+    expect(page.locator(".steps .failed")).to_have_count(1)
 
 
 def test_without_a_video_model_the_page_says_what_to_set(module_app: Flask) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.support.browsing import LOOKS, Chromium, Look, Watched
+from tests.support.browsing import LOOKS, Chromium, Look, Watched, shown_text
 from tests.support.judge import judge_env, judge_that
 from tests.support.pictures import sign_that_says
 from tests.support.service import Service
@@ -51,26 +51,28 @@ def watched(browser: Chromium, service: Service) -> Iterator[Watched]:
 
 def test_without_a_vision_model_the_picture_is_measured_and_that_is_said(watched: Watched) -> None:
     page = watched.page
-    assert "No judge model is configured" in page.locator(".note").inner_text()
-    assert page.get_by_label("Compare two").count() == 0
+    expect(page.locator(".note")).to_contain_text(
+        "No judge model is configured", use_inner_text=True
+    )
+    expect(page.get_by_label("Compare two")).to_have_count(0)
 
     page.set_input_files("input[type=file]", file_of(sign_that_says("OPEN")))
     page.locator("#prompt").fill('A sign that says "OPEN" and one that says "SALE"')
     judge(page)
 
-    points = page.locator(".points li").all_inner_texts()
-    assert "passed" in next(point for point in points if '"OPEN" be read' in point)
-    assert "unknown" in next(point for point in points if '"SALE" be read' in point)
-    assert "33% of the checkpoints" in page.locator(".verdict").inner_text()
-    assert "no scores" in page.locator(".verdict").inner_text()
-    assert page.locator(".axes").count() == 0
+    points = page.locator(".points li")
+    expect(points.filter(has_text='"OPEN" be read').first).to_contain_text("passed")
+    expect(points.filter(has_text='"SALE" be read').first).to_contain_text("unknown")
+    expect(page.locator(".verdict")).to_contain_text("33% of the checkpoints", use_inner_text=True)
+    expect(page.locator(".verdict")).to_contain_text("no scores", use_inner_text=True)
+    expect(page.locator(".axes")).to_have_count(0)
 
     watched.may_answer.add(503)  # of another picture: what was said of this one is taken away
     error = {"error": {"message": "Try again later.", "details": {"reason": "store_unavailable"}}}
     page.route("**/score-image", lambda asked: asked.fulfill(status=503, json=error))
     page.locator(".work-end .main").click()
     expect(page.locator(".error")).to_contain_text("Try again later.")
-    assert page.locator(".verdict").count() == 0
+    expect(page.locator(".verdict")).to_have_count(0)
 
 
 @each(
@@ -91,7 +93,7 @@ def test_a_picture_can_be_dropped_or_pasted(
 
         judge(page)
 
-        assert page.locator(".verdict .badge").count() == 1
+        expect(page.locator(".verdict .badge")).to_have_count(1)
 
 
 def test_a_chinese_page_says_in_chinese_what_was_measured(
@@ -104,10 +106,10 @@ def test_a_chinese_page_says_in_chinese_what_was_measured(
         page.locator(".work-end .main").click()
         expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
 
-        points = page.locator(".points li").all_inner_texts()
-        assert "测量：读到“OPEN”。" in points[0]
-        assert any("不测量颜色" in point for point in points)
-        assert page.locator(".verdict [lang]").count() == 0
+        points = page.locator(".points li")
+        expect(points.first).to_contain_text("测量：读到“OPEN”。")
+        expect(points.filter(has_text="不测量颜色").first).to_be_visible()
+        expect(page.locator(".verdict [lang]")).to_have_count(0)
         assert watched.overflow() <= 0
 
 
@@ -128,7 +130,7 @@ def test_what_is_no_picture_is_refused_with_a_reason(watched: Watched) -> None:
     page.set_input_files("input[type=file]", file_of(b"text", "a.txt", "text/plain"))
 
     expect(page.get_by_role("status").first).to_have_text("That is no PNG, JPEG or WebP.")
-    assert page.get_by_role("button", name="Judge", exact=True).is_disabled()
+    expect(page.get_by_role("button", name="Judge", exact=True)).to_be_disabled()
 
 
 def test_programs_read_the_picture_from_its_file(watched: Watched) -> None:
@@ -137,9 +139,9 @@ def test_programs_read_the_picture_from_its_file(watched: Watched) -> None:
     judge(page)
     page.locator(".code-box summary").click()
 
-    assert "base64 < 'sign.png'" in page.get_by_role("tabpanel").inner_text()
+    expect(page.get_by_role("tabpanel")).to_contain_text("base64 < 'sign.png'", use_inner_text=True)
     data = base64.b64encode(sign_that_says("OPEN")).decode()
-    assert data[:40] not in page.locator(".code-box").inner_text()
+    expect(page.locator(".code-box")).not_to_contain_text(data[:40], use_inner_text=True)
 
 
 @pytest.fixture(scope="module")
@@ -173,13 +175,13 @@ def test_a_vision_model_gives_scores_with_their_spread_and_confidence(
 
         judge(page)
 
-        verdict = page.locator(".verdict").inner_text()
-        axis = page.locator(".axis").first.inner_text()
+        verdict = shown_text(page.locator(".verdict"))
+        axis = shown_text(page.locator(".axis").first)
         assert " ".join(axis.split()) == "Alignment 50 fair It is there."
         assert "Confidence: high" in verdict
-        assert "Failed" in page.locator(".badge").first.inner_text()
+        expect(page.locator(".badge").first).to_contain_text("Failed", use_inner_text=True)
         wood = page.locator(".points li", has_text="made of wood")
-        assert "failed" in wood.inner_text()
+        expect(wood).to_contain_text("failed", use_inner_text=True)
 
 
 def test_two_pictures_are_compared_in_both_orders(
@@ -195,8 +197,10 @@ def test_two_pictures_are_compared_in_both_orders(
 
         judge(page)
 
-        assert page.locator(".winner").inner_text() == "a tie"
-        assert "the order made a difference" in page.locator(".badge").inner_text()
+        expect(page.locator(".winner")).to_have_text("a tie", use_inner_text=True)
+        expect(page.locator(".badge")).to_contain_text(
+            "the order made a difference", use_inner_text=True
+        )
 
 
 def test_pictures_are_ranked_and_one_that_was_taken_out_is_left_out(
@@ -224,10 +228,10 @@ def test_pictures_are_ranked_and_one_that_was_taken_out_is_left_out(
 
         judge(page)
 
-        assert page.locator(".winner").inner_text() == "Picture 3 is the best"
-        first = page.locator(".ranking li").first.inner_text()
+        expect(page.locator(".winner")).to_have_text("Picture 3 is the best", use_inner_text=True)
+        first = shown_text(page.locator(".ranking li").first)
         assert first.split() == ["1", "Picture", "3", "3.png", "Pairs", "won:", "2", "of", "2"]
-        assert page.locator(".ranking li").count() == 3
+        expect(page.locator(".ranking li")).to_have_count(3)
         assert watched.overflow() <= 0
         assert watched.barriers() == []
 

@@ -7,7 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.support.browsing import Chromium, Look, Watched
+from tests.support.browsing import Chromium, Look, Watched, shown_text
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 from tests.web.keyed import ADMIN, CLOSED, MODELS, bearer
@@ -43,7 +43,7 @@ def test_every_page_is_well(look: Look, browser: Chromium, keyed_service: Servic
         sign_in(watched, OPERATE)
         for path in PAGES:
             page = watched.open(OPERATE + path)
-            assert page.locator("h1").count() == 1
+            expect(page.locator("h1")).to_have_count(1)
             assert watched.overflow() <= 0, path
             assert watched.barriers() == [], path
 
@@ -71,7 +71,7 @@ def test_what_is_wrong_is_read_with_its_field_and_what_was_done_in_the_title(
         expect(page).to_have_title(re.compile("^The key is disabled"))
         confirmed = page.get_by_role("checkbox", name="Yes, delete")
         expect(confirmed).to_have_attribute("aria-required", "true")
-        assert page.locator("input:invalid").count() == 0
+        expect(page.locator("input:invalid")).to_have_count(0)
         page.get_by_role("button", name="Delete").press("Enter")
         expect(page.get_by_role("alert")).to_contain_text("tick the box")
 
@@ -99,19 +99,21 @@ def test_a_key_is_made_used_up_disabled_and_rotated(
         page.get_by_label("Name").fill("from the console")
         page.get_by_label("Budgets").fill("100000 tokens/month")
         page.get_by_role("button", name="Create").click()
-        secret = page.locator("#secret").inner_text()
+        secret = shown_text(page.locator("#secret"))
         models = f"{keyed_service.url}{MODELS}"
         assert requests.get(models, headers=bearer(secret), timeout=9).status_code == 200
         page.get_by_role("link", name="I have copied it").click()
-        assert page.locator("table[data-budgets] tbody tr").count() == 1
-        assert "100000 tokens/month" in page.locator("table[data-budgets]").inner_text()
+        expect(page.locator("table[data-budgets] tbody tr")).to_have_count(1)
+        expect(page.locator("table[data-budgets]")).to_contain_text(
+            "100000 tokens/month", use_inner_text=True
+        )
         page.get_by_role("button", name="Disable").click()
         page.get_by_role("status").wait_for()
-        assert page.locator("h1 .badge").inner_text() == "disabled"
+        expect(page.locator("h1 .badge")).to_have_text("disabled", use_inner_text=True)
         assert requests.get(models, headers=bearer(secret), timeout=9).status_code == 401
         page.get_by_role("button", name="Enable").click()
         page.get_by_role("button", name="Rotate").click()
-        fresh = page.locator("#secret").inner_text()
+        fresh = shown_text(page.locator("#secret"))
         assert fresh != secret
         assert requests.get(models, headers=bearer(fresh), timeout=9).status_code == 200
 
@@ -127,4 +129,4 @@ def test_what_is_live_is_renewed_and_can_be_switched_off(
         stale = page.locator("[data-live] .badge", has_text="stale")
         stale.wait_for(state="detached", timeout=15_000)
         page.get_by_role("button", name="Live: on").click()
-        assert page.get_by_role("button", name="Live: off").is_visible()
+        expect(page.get_by_role("button", name="Live: off")).to_be_visible()

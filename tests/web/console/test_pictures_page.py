@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.support import replies
-from tests.support.browsing import LOOKS, Chromium, Look, Watched
+from tests.support.browsing import LOOKS, Chromium, Look, Watched, shown_text
 from tests.support.image_upstream import ImageVendor
 from tests.support.judge import judge_env, judge_that
 from tests.support.pictures import sign_that_says
@@ -56,20 +56,24 @@ def test_the_chain_ends_with_a_picture_its_verdict_and_the_table(
         "done",
     ]
     assert page.locator("figure img").evaluate("(img) => img.naturalWidth") > 0
-    assert "as far as could be checked" in page.locator("figure .badge").first.inner_text()
+    expect(page.locator("figure .badge").first).to_contain_text(
+        "as far as could be checked", use_inner_text=True
+    )
     row = page.get_by_role("row", name="OPEN")
-    cells = row.get_by_role("cell").all_inner_texts()
-    assert [cell.strip() for cell in cells] == ["✓ there", "✓ there", "✓ passed"]
-    assert page.get_by_text("Nothing is known to be lost.").is_visible()
+    cells = ["✓ there", "✓ there", "✓ passed"]
+    expect(row.get_by_role("cell")).to_have_text(cells, use_inner_text=True)
+    expect(page.get_by_text("Nothing is known to be lost.")).to_be_visible()
 
 
 def test_a_sketch_is_said_to_be_no_picture_before_and_after(watched: Watched) -> None:
     page = watched.page
-    assert "Not a picture of an image model" in page.locator("#model-hint").inner_text()
+    expect(page.locator("#model-hint")).to_contain_text(
+        "Not a picture of an image model", use_inner_text=True
+    )
 
     make(page)
 
-    note = page.locator(".result .note").first.inner_text()
+    note = shown_text(page.locator(".result .note").first)
     assert "drawing of the layout, and no picture" in note
 
 
@@ -95,8 +99,8 @@ def test_what_is_not_known_in_chinese_is_marked_within_a_line(
         expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
 
         note = page.locator(".result .note").first
-        assert note.get_by_text("the text").get_attribute("lang") == "en"
-        assert page.locator(".verdict details li [lang=en]").count() > 0
+        expect(note.get_by_text("the text")).to_have_attribute("lang", "en")
+        expect(page.locator(".verdict details li [lang=en]").first).to_be_attached()
 
 
 def test_steps_are_told_to_screen_readers_as_they_come(watched: Watched) -> None:
@@ -122,11 +126,15 @@ def test_what_would_be_sent_is_shown_without_making_anything(watched: Watched) -
     page.get_by_role("button", name="Show what would be sent").click()
     expect(page.locator("#preview-title")).to_be_focused(timeout=TIMEOUT_MS)
 
-    assert "Nothing leaves this service" in page.locator(".result").first.inner_text()
-    assert page.get_by_text('Can the text "OPEN" be read').count() == 1
-    assert page.locator("figure").count() == 0
+    expect(page.locator(".result").first).to_contain_text(
+        "Nothing leaves this service", use_inner_text=True
+    )
+    expect(page.get_by_text('Can the text "OPEN" be read')).to_have_count(1)
+    expect(page.locator("figure")).to_have_count(0)
     page.locator(".code-box summary").first.click()
-    assert '"preview": true' in page.get_by_role("tabpanel").first.inner_text()
+    expect(page.get_by_role("tabpanel").first).to_contain_text(
+        '"preview": true', use_inner_text=True
+    )
 
 
 def test_pictures_of_this_browser_stay_until_they_are_cleared(watched: Watched) -> None:
@@ -135,13 +143,13 @@ def test_pictures_of_this_browser_stay_until_they_are_cleared(watched: Watched) 
     page.reload(wait_until="networkidle")
 
     thumbs = page.locator(".history img")
-    assert thumbs.count() == 1
-    assert thumbs.get_attribute("alt") == PROMPT
+    expect(thumbs).to_have_count(1)
+    expect(thumbs).to_have_attribute("alt", PROMPT)
     page.get_by_role("button", name="Use again").click()
-    assert page.locator("#prompt").input_value() == PROMPT
+    expect(page.locator("#prompt")).to_have_value(PROMPT)
     page.get_by_role("button", name="Clear", exact=True).click()
     page.reload(wait_until="networkidle")
-    assert page.locator(".history img").count() == 0
+    expect(page.locator(".history img")).to_have_count(0)
 
 
 def test_a_picture_can_be_downloaded(watched: Watched) -> None:
@@ -208,14 +216,14 @@ def test_tries_of_a_model_are_all_shown(
     seeing.judge = judge_that(answers=lambda question: "no" if "cat" in question else "yes")
     with browser.showing(vendor_service.url) as watched:
         page = watched.open(PATH)
-        assert page.locator("#model").input_value() == "wan2.7-image"
+        expect(page.locator("#model")).to_have_value("wan2.7-image")
 
         make(page, tries="2")
 
-        assert page.locator("h4").all_inner_texts() == ["Try 1", "Try 2"]
-        assert page.get_by_text("All tries are used up.").is_visible()
+        expect(page.locator("h4")).to_have_text(["Try 1", "Try 2"], use_inner_text=True)
+        expect(page.get_by_text("All tries are used up.")).to_be_visible()
         row = page.get_by_role("row", name="Does the picture show a cat?")
-        assert "the picture" in row.get_by_role("cell").last.inner_text()
+        expect(row.get_by_role("cell").last).to_contain_text("the picture", use_inner_text=True)
 
 
 def test_a_task_is_cancelled_as_far_as_the_vendor_can(
@@ -255,11 +263,11 @@ def test_pictures_are_followed_again_after_a_reload(
         vendor.delay = 0.0
         expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
 
-        assert page.locator("#prompt").input_value() == PROMPT
-        assert page.locator("figure").count() == 1
+        expect(page.locator("#prompt")).to_have_value(PROMPT)
+        expect(page.locator("figure")).to_have_count(1)
         assert len(vendor.creates) - made <= 1  # it was sent once, before or after
         page.reload(wait_until="networkidle")
-        assert page.locator("figure").count() == 0
+        expect(page.locator("figure")).to_have_count(0)
 
 
 def test_what_a_vendor_would_get_is_shown(browser: Chromium, vendor_service: Service) -> None:
@@ -271,7 +279,7 @@ def test_what_a_vendor_would_get_is_shown(browser: Chromium, vendor_service: Ser
         page.get_by_role("button", name="Show what would be sent").click()
         expect(page.locator("#preview-title")).to_be_focused(timeout=TIMEOUT_MS)
 
-        shown = page.locator(".result").first.inner_text()
+        shown = shown_text(page.locator(".result").first)
         assert "POST http" in shown
         assert "sk-canary" not in shown
 
@@ -298,5 +306,8 @@ def test_a_picture_that_was_chosen_is_edited_and_the_result_again(
         page.locator(".code-box summary").first.click()
 
         assert [[*part] for part in sent] == [["image"], ["text"]]
-        assert link == page.locator("figure, .thumb").locator("img").last.get_attribute("src")
-        assert f'"images": [\n    "{link}"' in page.get_by_role("tabpanel").first.inner_text()
+        assert link
+        expect(page.locator("figure, .thumb").locator("img").last).to_have_attribute("src", link)
+        expect(page.get_by_role("tabpanel").first).to_contain_text(
+            f'"images": [\n    "{link}"', use_inner_text=True
+        )

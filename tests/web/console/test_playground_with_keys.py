@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browsing import Chromium, Watched
+from tests.support.browsing import Chromium, Watched, shown_text
 from tests.support.service import Service
 
 KEY, OTHER = "3c9f1e5d7a2b4860b1d4", "a81c40e7d95b26f3c07e"
@@ -44,7 +44,7 @@ def shown_programs(page: Page) -> list[str]:
     programs = []
     for tab in page.get_by_role("tab").all():
         tab.click()
-        programs.append(page.get_by_role("tabpanel").inner_text())
+        programs.append(shown_text(page.get_by_role("tabpanel")))
     return programs
 
 
@@ -53,7 +53,7 @@ def test_a_rewrite_of_the_bundled_model_becomes_a_picture(watched: Watched) -> N
     page.locator("#prompt").fill(PROMPT)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
-    assert page.locator(".rewrites .mark-new").count() > 0
+    expect(page.locator(".rewrites .mark-new").first).to_be_visible()
 
     page.get_by_role("button", name="Make pictures of it").click()
     page.wait_for_url("**/console/pictures")
@@ -79,8 +79,8 @@ def test_the_pictures_and_choices_of_a_key_are_not_shown_to_another_in_the_same_
         page = watched.open("/console/pictures")
         sign_in(page, key, "/console/pictures")
         page.wait_for_load_state("networkidle")
-        assert page.locator(".history img").count() == count
-        assert page.locator("#prompt").input_value() == prompt
+        expect(page.locator(".history img")).to_have_count(count)
+        expect(page.locator("#prompt")).to_have_value(prompt)
 
 
 def test_programs_name_a_key_and_never_show_one(watched: Watched) -> None:

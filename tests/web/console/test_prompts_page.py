@@ -1,13 +1,14 @@
 """The page of prompts: what was kept, added, repaired and not checked, side by side."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import replies
-from tests.support.browsing import LOOKS, Chromium, Look, Watched
+from tests.support.browsing import LOOKS, Chromium, Look, Watched, shown_text
 from tests.support.service import Service
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
@@ -59,7 +60,8 @@ def test_the_words_that_were_kept_and_added_are_marked_in_both_texts(
     new = rewrite.locator(".mark-new").all_text_contents()
     assert kept[0].startswith("Two red foxes under a sign (kept: numbers, colors, positions")
     assert new == ["At dawn (new) ", "stand (new) ", "in soft light (new) "]
-    assert "OPEN (kept: quoted text) " in rewrite.locator(".mark-kept").all_text_contents()
+    quoted = rewrite.locator(".mark-kept", has_text="OPEN (kept: quoted text)")
+    expect(quoted).to_have_count(1)
 
 
 def test_what_is_copied_is_the_rewrite_without_our_labels(
@@ -107,8 +109,8 @@ def test_targets_stand_side_by_side_and_one_goes_on_to_pictures(watched: Watched
 
     assert titles == ["sdxl", "midjourney"]
     assert places[0] < places[1]
-    assert page.locator("#prompt").input_value().startswith("Two red foxes under a sign")
-    assert not page.get_by_label("Rewrite the prompt first").is_checked()
+    expect(page.locator("#prompt")).to_have_value(re.compile("^Two red foxes under a sign"))
+    expect(page.get_by_label("Rewrite the prompt first")).not_to_be_checked()
 
 
 def test_an_original_that_comes_back_is_said_to_be_one(
@@ -119,9 +121,9 @@ def test_an_original_that_comes_back_is_said_to_be_one(
 
     optimize(page, "Three grey wolves")  # no words for it are kept
 
-    assert page.locator(".rewrites .badge").inner_text() == "! Your own words"
-    assert page.locator(".notes .warn dd").count() == 1
-    assert page.locator(".rewrites .mark-new").count() == 0
+    expect(page.locator(".rewrites .badge")).to_have_text("! Your own words", use_inner_text=True)
+    expect(page.locator(".notes .warn dd")).to_have_count(1)
+    expect(page.locator(".rewrites .mark-new")).to_have_count(0)
 
 
 @each(
@@ -151,7 +153,7 @@ def test_warnings_are_in_the_page_s_language(
         optimize(watched.open("/console/prompts"), "Three grey wolves")
 
         warning = watched.page.locator(".notes .warn dd")
-        assert (warning.inner_text(), warning.get_attribute("lang")) == shown
+        assert (shown_text(warning), warning.get_attribute("lang")) == shown
         assert any("/sentences/" in url for url in asked) is (language == "zh-CN")
 
 
@@ -165,7 +167,7 @@ def test_what_could_not_be_checked_is_marked_so(
 
     optimize(page, 'Deux renards roux sous un panneau "OUVERT"')
 
-    assert page.locator(".notes .open dd").inner_text().startswith("things, colors, positions")
+    expect(page.locator(".notes .open dd")).to_have_text(re.compile("^things, colors, positions"))
     kept = page.locator(".rewrites .mark-kept").all_text_contents()
     assert kept == ["Deux renards (kept: numbers) ", "OUVERT (kept: quoted text) "]
 
@@ -196,16 +198,15 @@ def test_what_was_sent_is_there_as_programs_which_the_keyboard_chooses(
     optimize(page, PROMPT)
     page.get_by_text("As curl, Python requests, OpenAI SDK").click()
     page.get_by_role("tab", name="curl").focus()
-    curl = page.get_by_role("tabpanel").inner_text()
+    panel = page.get_by_role("tabpanel")
+    expect(panel).to_contain_text(f"curl -sS '{service.url}/api/v1/llm/optimize-prompt'")
+    expect(panel).to_contain_text('"include_details": true')
     page.keyboard.press("ArrowRight")
-    python = page.get_by_role("tabpanel").inner_text()
+    expect(panel).to_contain_text("import requests")
     page.keyboard.press("End")
 
-    assert f"curl -sS '{service.url}/api/v1/llm/optimize-prompt'" in curl
-    assert '"include_details": true' in curl
-    assert "import requests" in python
     expect(page.get_by_role("tab", name="OpenAI SDK")).to_be_focused()
-    assert "no form in OpenAI's API" in page.get_by_role("tabpanel").inner_text()
+    expect(panel).to_contain_text("no form in OpenAI's API", use_inner_text=True)
 
 
 @each("look", LOOKS)

@@ -102,7 +102,7 @@ def test_nothing_is_called_invalid_before_anybody_has_written(watched: Watched) 
         page = watched.open(path)
 
         expect(page.locator("[aria-required=true]")).to_have_count(1)
-        assert page.locator(":is(input, textarea, select):invalid").count() == 0
+        expect(page.locator(":is(input, textarea, select):invalid")).to_have_count(0)
 
 
 def test_a_picture_is_called_by_what_it_is_and_not_by_all_below_it(watched: Watched) -> None:

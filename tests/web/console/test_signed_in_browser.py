@@ -68,6 +68,6 @@ def test_every_page_is_there_for_an_admin_who_has_signed_in(
         page.wait_for_url(f"{closed_service.url}/")
         for path in ("/", *(one.path for one in PAGES)):
             page = watched.open(path)
-            assert page.locator("#key").count() == 0
-            assert page.locator("h1").count() == 1
+            expect(page.locator("#key")).to_have_count(0)
+            expect(page.locator("h1")).to_have_count(1)
             assert (path, watched.overflow(), watched.barriers()) == (path, 0, [])

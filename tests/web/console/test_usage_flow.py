@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from playwright.sync_api import expect
 
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
@@ -44,8 +45,8 @@ def test_plots_stand_beside_their_tables(look: Look, browser: Chromium, filled: 
 
         figures = page.locator("[data-plot]").count()
         assert figures >= 5
-        assert page.locator("[data-plot] canvas").count() == figures
-        assert page.locator("[data-plot] table").count() >= figures
+        expect(page.locator("[data-plot] canvas")).to_have_count(figures)
+        expect(page.locator("[data-plot] table").nth(figures - 1)).to_be_attached()
         assert watched.overflow() <= 0
         assert watched.barriers() == []
 
@@ -60,7 +61,7 @@ def test_a_choice_is_an_address_that_keeps_the_rest(browser: Chromium, filled: S
         assert "show=errors" in page.url
         page.locator("[data-groups] tbody a").first.click()
         page.wait_for_url("**upstream=fast**")
-        assert page.locator("[data-total=calls]").inner_text() == "60"
+        expect(page.locator("[data-total=calls]")).to_have_text("60", use_inner_text=True)
         page.get_by_role("link", name="24 hours").click()
         page.wait_for_url("**days=1**")
         assert "upstream=fast" in page.url
@@ -71,8 +72,8 @@ def test_without_scripts_tables_and_links_are_there(browser: Chromium, filled: S
         watched.page.route("**/*.js", lambda route: route.abort())
         watched.problems.clear()
         page = watched.open(PAGE)
-        assert page.locator("canvas").count() == 0
-        assert page.locator("[data-plot] tbody tr").count() > 100
+        expect(page.locator("canvas")).to_have_count(0)
+        expect(page.locator("[data-plot] tbody tr").nth(100)).to_be_attached()
         page.get_by_role("button", name="Show").click()
         page.wait_for_url("**by=model**")
         watched.problems.clear()
