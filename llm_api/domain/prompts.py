@@ -1,7 +1,7 @@
 """The nouns of prompt optimization: requests, target models, requirements, results."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from llm_api.domain.judging import JudgedPicture
@@ -147,7 +147,7 @@ class Target:
 
     name: str
     languages: tuple[str, ...]
-    max_length: Mapping[str, int]
+    max_length: Mapping[str, int] = field(hash=False)
     types: tuple[str, ...] = ("image", "video")
     is_tags: bool = False
     dialect: str | None = None

@@ -137,7 +137,11 @@ def read_tasks(request: PromptRequest, targets: Mapping[str, Target]) -> Sequenc
     for name in names:
         require_type(made_of(request), name, targets, field)
         require_storyboard(request, targets[name])
-    return [read_task(replace(request, target_model=name), targets[name]) for name in names]
+    return [read_task(_for_target(request, name), targets[name]) for name in names]
+
+
+def _for_target(request: PromptRequest, name: str) -> PromptRequest:
+    return request if request.target_model == name else replace(request, target_model=name)
 
 
 def read_task(request: PromptRequest, target: Target) -> Task:

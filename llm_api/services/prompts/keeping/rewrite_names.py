@@ -12,6 +12,7 @@ from llm_api.domain.calls import Caller
 from llm_api.domain.prompts import PromptRequest, Target
 from llm_api.services.routing.catalogue import Destination
 
+_CACHED_TARGETS = 512
 # What changes neither the words nor how many there are: what else is answered, and when to give up.
 _BESIDE_THE_WORDS = {
     "include_details",
@@ -21,6 +22,11 @@ _BESIDE_THE_WORDS = {
     "refresh",
     "pin",
 }
+_ASKED = [
+    (field.name, field.default)
+    for field in fields(PromptRequest)
+    if field.name not in _BESIDE_THE_WORDS
+]
 _RULES = Path(__file__).parents[1]
 _REQUEST_DIGITS, _WORDS_DIGITS = 32, 16
 REWRITE_ID = rf"^rw_[0-9a-f]{{{_REQUEST_DIGITS}}}_[0-9a-f]{{{_WORDS_DIGITS}}}$"
@@ -83,9 +89,7 @@ def asked_of(request: PromptRequest) -> str:
     Those that have their defaults are left out: fields of later releases change no hash.
     """
     given: dict[str, Any] = {
-        field.name: getattr(request, field.name)
-        for field in fields(request)
-        if field.name not in _BESIDE_THE_WORDS and getattr(request, field.name) != field.default
+        name: value for name, default in _ASKED if (value := getattr(request, name)) != default
     }
     if request.cast:
         given["cast"] = [[one.name, one.description] for one in request.cast]
@@ -112,6 +116,7 @@ def rules_version() -> str:
     return digest.hexdigest()
 
 
+@functools.lru_cache(maxsize=_CACHED_TARGETS)
 def _entry(target: Target) -> str:
     """Write the entry of a target, the same in every process: sets have no order of their own."""
     values = {field.name: getattr(target, field.name) for field in fields(target)}

@@ -7,11 +7,12 @@ prompts are written in. Measured on short prompts in docs/prompts-bench.md.
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llm_api.services.prompts.languages.english_chinese import is_chinese
-from llm_api.services.prompts.languages.tags import VOCABULARY, canonical, languages
+from llm_api.services.prompts.languages.tags import VOCABULARY, canonical, languages, tags_by_word
 from llm_api.services.prompts.text import GAP, without_quotes
 from llm_api.services.prompts.vocabulary.words import little_words, phrases_by_pair
 
@@ -248,20 +249,20 @@ def _scores(text: str, script: str, words: Sequence[str]) -> dict[str, float]:
     """Return the weights of the languages of a script: of the model, of words and of letters."""
     scores = dict(_found(text, script))
     signs = set(text.casefold())
+    little = _little(words)
     for tag in _CANDIDATES[script]:
-        weight = _little(tag, words) + _LETTERS_WEIGHT * (not signs.isdisjoint(_OWN.get(tag, "")))
+        own = not signs.isdisjoint(_OWN.get(tag, ""))
+        weight = little.get(tag, 0.0) + _LETTERS_WEIGHT * own
         if weight:
             scores[tag] = scores.get(tag, 0.0) + weight
     return scores
 
 
-def _little(tag: str, words: Sequence[str]) -> float:
-    """Return the weight of the little words of a language in a text, and of its numbers."""
-    if (known := languages().get(tag)) is None:
-        return 0.0
-    own = known.words if len(words) >= _FEW else {word for word in known.words if len(word) > 1}
-    found = sum(word in own or word in known.numbers for word in words)
-    return _WORDS_WEIGHT * found / max(len(words), 1)
+def _little(words: Sequence[str]) -> Mapping[str, float]:
+    """Return the weights of the languages whose little words and numbers a text has."""
+    known = tags_by_word(least_letters=1 if len(words) >= _FEW else 2)
+    found = Counter(tag for word in words for tag in known.get(word, ()))
+    return {tag: _WORDS_WEIGHT * count / len(words) for tag, count in found.items()}
 
 
 def _found(text: str, script: str) -> Mapping[str, float]:

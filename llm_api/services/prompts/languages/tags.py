@@ -11,6 +11,7 @@ from importlib import resources
 # reads it, too.
 TAG = "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}"
 VOCABULARY = frozenset({"en", "zh"})
+_CACHED_TAGS = 256
 _TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
 # Other tags of the same language.
 _ALIASES = {
@@ -44,6 +45,7 @@ class Language:
     refusal: re.Pattern[str] | None
 
 
+@functools.lru_cache(maxsize=_CACHED_TAGS)
 def canonical(tag: str) -> str:
     """Return the tag by which a language is known here: `es` for es-MX, `zh-Hant` for zh-TW."""
     first, *rest = tag.casefold().split("-")
@@ -97,6 +99,20 @@ def languages() -> Mapping[str, Language]:
         )
         for tag, row in table.items()
     }
+
+
+@functools.cache
+def tags_by_word(*, least_letters: int) -> Mapping[str, Sequence[str]]:
+    """Return the languages that have a word as a little word or a number, by the word.
+
+    Numbers may have any length.
+    """
+    tags: dict[str, list[str]] = {}
+    for tag, language in languages().items():
+        little = {word for word in language.words if len(word) >= least_letters}
+        for word in little | language.numbers.keys():
+            tags.setdefault(word, []).append(tag)
+    return tags
 
 
 def _numbers(row: str) -> Sequence[tuple[str, int]]:
