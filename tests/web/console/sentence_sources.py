@@ -94,6 +94,14 @@ class Module:
         named = [one for one in calls if _named(one, *functions)]
         return {text for one in named for text in self._known(one.args[0], self._constants)}
 
+    def hints(self) -> set[str]:
+        """Return what it says would help: the texts that are given as `hint`."""
+        if not self._has("hint="):
+            return set()
+        calls = (one for one in ast.walk(self.tree) if isinstance(one, ast.Call))
+        given = [one.value for call in calls for one in call.keywords if one.arg == "hint"]
+        return {text for value in given for text in self._known(value, self._constants)}
+
     def constants(self, *names: str) -> set[str]:
         """Return the texts that some names stand for, here or in a class, or their tables have."""
         every = [

@@ -60,6 +60,22 @@ def test_a_chat_that_fails_says_in_chinese_what_happened_and_what_was_said(
     expect(error_on(page).locator("strong")).to_contain_text("上游")
 
 
+def test_what_would_help_is_said_in_chinese_once(
+    watched: Watched, service_upstream: ScriptedUpstream
+) -> None:
+    service_upstream.clear()
+    message = "'messages' must contain the word 'json' in some form, to use 'response_format'."
+    service_upstream.script(replies.json_reply(400, {"error": {"message": message}}))
+    page = watched.open("/console/chat")
+    ask(page)
+
+    expect(error_on(page).get_by_text("“JSON”")).to_have_text(
+        "response_format 为 json_object 时，消息中必须出现“JSON”一词。"
+    )
+    expect(error_on(page).locator("[lang=en]").last).to_contain_text("the word JSON.")
+    assert watched.barriers() == []
+
+
 def test_a_wrong_field_is_named_beside_what_is_right(watched: Watched) -> None:
     page = watched.open("/console/prompts")
     page.locator("#language").evaluate("(field) => (field.closest('details').open = true)")

@@ -8,11 +8,15 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from llm_api.errors import InvalidRequest
 from llm_api.services.measured_judge.detectable import COCO
 from llm_api.settings.settings import PROJECT_ROOT
+from llm_api.upstream.vendors.error_body import VendorError
+from llm_api.upstream.vendors.error_meanings import REASONS, Refusal
 from llm_api.web.console import assets
 from llm_api.web.console.service_sentences import catalogue_from, catalogue_of, said
 from tests.support.tables import each
+from tests.upstream.asker import PROFILES
 from tests.web.console.scripts import evaluated
 from tests.web.console.sentence_sources import PLACE, Module, filled, modules
 
@@ -148,7 +152,7 @@ def test_the_work_does_not_double_with_each_sentence() -> None:
 
 def test_scripts_find_the_same() -> None:
     rooms = json.loads(FILE.read_text("utf-8"))
-    mine, whole = [english for english, _ in CASES], every_sentence()
+    mine, whole = [english for english, _ in CASES], [*every_sentence(), *every_hint()]
 
     found = evaluated("service_sentences.js", ALL_OF, [mine, ROOM_OF_TESTS], [whole, rooms])
 
@@ -215,7 +219,7 @@ def test_all_that_the_source_says_is_said_in_chinese() -> None:
 
 
 def test_no_pattern_is_left_of_what_nobody_says() -> None:
-    texts = [*every_sentence(), *problems_of_rewrites(), *notes_on_targets()]
+    texts = [*every_sentence(), *problems_of_rewrites(), *notes_on_targets(), *every_hint()]
     sentences = {*texts, *(part for text in texts for part in re.split(r"(?<=\.) ", text))}
     patterns = [form for form in catalogue_of("zh").sentences if not form.english.startswith(PARTS)]
 
@@ -270,6 +274,37 @@ def notes_on_targets() -> Sequence[str]:
 def test_what_is_known_of_target_models_is_said_in_chinese() -> None:
     assert len(notes_on_targets()) > 10
     assert list(doubts_on(notes_on_targets())) == []
+
+
+def refusal(sentence: str) -> Refusal:
+    """Return what a vendor may have refused with a sentence."""
+    return Refusal(403, VendorError(("AccessDenied",), (sentence,)))
+
+
+def hints_of_vendors() -> set[str]:
+    """Return the hints of the rules of vendors' errors that callers get: others are for the log."""
+    rules = [rule for one in PROFILES.values() for rule in one.rules if rule.hint]
+    kinds = [refusal(sentence) for sentence in ("", "No such model")]
+    return {
+        rule.hint
+        for rule in rules
+        for kind in kinds
+        if isinstance(REASONS[rule.reason](kind), InvalidRequest)
+    }
+
+
+@cache
+def every_hint() -> Sequence[str]:
+    """Return all hints that callers get, with signs in their places; of sizes there are up to 3."""
+    found = {text for module in modules() for text in module.hints()}
+    sizes = {text for text in found if text.startswith("The nearest sizes") and PLACE in text}
+    several = {text.replace(PLACE, " or ".join([PLACE] * n)) for text in sizes for n in (2, 3)}
+    return sorted(filled(text)[0] for text in found | several | hints_of_vendors())
+
+
+def test_what_would_help_is_said_in_chinese() -> None:
+    assert len(every_hint()) > 35
+    assert list(doubts_on(every_hint())) == []
 
 
 def test_names_are_said_in_chinese() -> None:

@@ -18,7 +18,7 @@ export function failureOf(error) {
   if (!isTranslated || !error.reason) return { message: error.message, lines: [...lines, ...wait], original: [], id };
   const { happened, advice } = meaningOf(error.reason);
   const particular = adviceOn(error.details ?? {});
-  const helps = [...fieldLines(errors), ...(particular.length ? particular : advice), ...wait];
+  const helps = [...fieldLines(errors), ...hintLine(hint), ...(particular.length ? particular : advice), ...wait];
   return { message: happened, lines: helps, original: [error.message, ...lines], id };
 }
 
@@ -43,6 +43,11 @@ function adviceOn({ stage, what }) {
 function fieldLines(errors) {
   const known = errors.map(({ field, message }) => ({ field, ...said(message) })).filter(({ lang }) => lang === null);
   return known.map(({ field, text }) => t("script.of_field", { field, text }));
+}
+
+function hintLine(hint) {
+  const { text, lang } = said(hint ?? "");
+  return hint && lang === null ? [text] : [];
 }
 
 // A service of a later release may have reasons that this page does not know.
