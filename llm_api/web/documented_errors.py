@@ -118,7 +118,8 @@ def error_responses(
 
     Args:
         statuses: beside those that every route has.
-        examples: errors of the route; they take the place of the usual ones of their statuses.
+        examples: errors of the route; they take the place of the usual ones of their statuses, and
+            the first of a status and reason counts.
         schema: of the envelope.
         prefix: of the route's path; decides on the form, as it does for errors.
         never: statuses that every other route has.
@@ -129,7 +130,9 @@ def error_responses(
     shown = [*examples, *usual]
 
     def content(errors: Sequence[ApiError]) -> dict[str, Any]:
-        named = {one.reason: {"value": error_document(one, path, _REQUEST_ID)} for one in errors}
+        named: dict[str, Any] = {}
+        for one in errors:
+            named.setdefault(one.reason, {"value": error_document(one, path, _REQUEST_ID)})
         return {"application/json": {"schema": schema, "examples": named}}
 
     responses: dict[int | str, Any] = {

@@ -113,6 +113,8 @@ def differences(
 ) -> dict[str, str]:
     """Return which operations do not answer as the document says, and what they do answer.
 
+    Each is named with the status that it documents: a reason can have several.
+
     Args:
         examples: of which those of the reason are looked at; there must be some.
         reason: that of the error.
@@ -120,7 +122,7 @@ def differences(
     """
     of_reason = [one for one in examples if one.reason == reason]
     assert of_reason, reason
-    found = {one.operation: one.difference(answer(one)) for one in of_reason}
+    found = {f"{one.operation} {one.status}": one.difference(answer(one)) for one in of_reason}
     return {operation: words for operation, words in found.items() if words is not None}
 
 

@@ -14,6 +14,9 @@ from llm_api.web.making.example_picture import ONE_PIXEL
 from llm_api.web.making.picture_bodies import MAX_PICTURES_BODY_BYTES
 from tests.conftest import AppOf
 from tests.storage.changing import change
+from tests.support import replies
+from tests.support.judge import judge_that, says
+from tests.support.replies import Reply
 from tests.support.upstream import ScriptedUpstream
 from tests.web.documented_errors import (
     ADMIN,
@@ -28,10 +31,18 @@ from tests.web.documented_errors import (
     documented_errors,
     key_with,
 )
+from tests.web.openai_calls import EMBEDDINGS_ANSWER, TEXT_ANSWER
 
 Examples = list[DocumentedError]
 SIGNED = {"WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 OF_CALLERS = {"file_not_found": NOBODY, "image_refused": "https://127.0.0.1/cat.png"}
+# Models that make something, which is wanted of them in vain.
+OF_KINDS = {
+    "model_makes_text": "scripted",
+    "model_makes_images": "gpt-image-2",
+    "model_makes_films": "doubao-seedance-1-0-pro-250528",
+    "model_rewrites_prompts": "optimize/image",
+}
 LONG = "x" * 201  # longer than a boundary may be
 NO_FILM = f"video_{'0' * 32}"
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -48,7 +59,9 @@ OF_UPSTREAMS = {
     *("invalid_request", "job_running", "judge_unparsable", "no_image_returned", "not_supported"),
     *("overloaded", "pictures_unavailable", "result_download_failed", "result_expired"),
     *("task_failed", "task_not_found", "upstream_account", "upstream_auth"),
-    *("upstream_bad_response", "upstream_disconnected", "upstream_error"),
+    *("connect_timeout", "upstream_bad_response", "upstream_disconnected", "upstream_dns"),
+    *("upstream_error", "upstream_rejected", "upstream_starting", "upstream_tls"),
+    *("upstream_too_large", "upstream_unavailable"),
     *("upstream_model_missing", "upstream_rate_limited", "upstream_redirect", "upstream_timeout"),
     "upstream_unreachable",
 }
@@ -63,7 +76,8 @@ OWN = {
     *("price_unknown", "prompt_optimization_disabled", "range_not_satisfiable", "rate_limited"),
     *("rewrite_not_found", "rewrites_not_kept", "route_not_allowed", "store_unavailable"),
     *("seconds_do_not_add_up", "unsupported_media_type", "video_model_not_configured"),
-    "webhooks_not_configured",
+    *("model_makes_films", "model_makes_images", "model_rewrites_prompts"),
+    *("webhooks_not_configured",),
 }
 # A field that is wrong, by operation; None leaves it out.
 WRONG: Mapping[str, Mapping[str, Any]] = {
@@ -101,6 +115,26 @@ ASKED: Mapping[str, Mapping[str, str]] = {
     "getReports": {"judged_by": "nobody"},
     "listKeys": {"name": "a\x07"},
     "getAudit": {"cursor": "x"},
+}
+# A field that makes another request of one without a prompt.
+ANOTHER: Mapping[str, Mapping[str, Any]] = {
+    **{
+        operation: {"temperature": 0.5}
+        for operation in (
+            *("chat", "createChatCompletion", "createEngineChatCompletion", "createResponse"),
+            "createMessage",
+        )
+    },
+    "createEmbeddings": {"input": "a blue bicycle"},
+    "describeImage": {"language": "fr"},
+    "optimizePrompts": {"prompts": [{"prompt": "A dog", "type": "image"}]},
+}
+# What an upstream answers to the first of two, if it is no chat.
+ANSWERS: Mapping[str, Reply] = {
+    "createCompletion": replies.json_reply(200, TEXT_ANSWER),
+    "createEmbeddings": replies.json_reply(200, EMBEDDINGS_ANSWER),
+    "scoreImage": replies.answer_with(judge_that()),
+    "describeImage": says({"optimized_prompt": "1 gray cat, wooden chair, soft light"}),
 }
 
 
@@ -239,7 +273,9 @@ def test_a_caller_over_its_limit(app_of: AppOf, examples: Examples) -> None:
 
 def for_money(one: DocumentedError, **more: Any) -> dict[str, Any]:
     """Return the body of a request that a vendor wants money for."""
-    return {**one.body, **({"model": "gpt-image-2"} if "/images/" in one.path else {}), **more}
+    named = "gpt-image-2" if "/images/" in one.path else "scripted"
+    with_name = "model" in one.body or "/images/" in one.path
+    return {**one.body, **({"model": named} if with_name else {}), **more}
 
 
 @pytest.mark.parametrize(
@@ -283,12 +319,18 @@ def test_one_call_too_many(app_of: AppOf, upstream: ScriptedUpstream, examples: 
     assert found == {}
 
 
-def test_a_repeat_that_is_another_request(client: FlaskClient, examples: Examples) -> None:
+def test_a_repeat_that_is_another_request(
+    app_of: AppOf, upstream: ScriptedUpstream, examples: Examples
+) -> None:
+    urls = {"FAST_LLM_API_URL": upstream.url, "JUDGE_LLM_API_URL": upstream.url}
+    client = app_of(CLOSED | UPSTREAM | urls).test_client()
+
     def ask(one: DocumentedError) -> Any:
+        upstream.clear()
+        upstream.script(*[ANSWERS.get(one.operation, replies.completion())] * 5)
         same = {"Idempotency-Key": one.operation}
-        for prompt in ("A cat", "A dog"):
-            body = {**one.body, "prompt": prompt}
-            answer = one.send(client, ADMIN_KEY, json=body, headers=same)
+        for more in ({}, ANOTHER.get(one.operation, {"prompt": "A dog"})):
+            answer = one.send(client, ADMIN_KEY, json={**one.body, **more}, headers=same)
         return answer
 
     assert differences(examples, "idempotency_key_reused", ask) == {}
@@ -367,11 +409,16 @@ def test_a_picture_that_nobody_may_have(
     assert differences(named, reason, ask) == {}
 
 
-def test_a_model_that_makes_text(client: FlaskClient, examples: Examples) -> None:
+@pytest.mark.parametrize("reason", OF_KINDS)
+def test_a_model_that_makes_something_else(
+    client: FlaskClient, examples: Examples, reason: str
+) -> None:
     def ask(one: DocumentedError) -> Any:
-        return one.send(client, ADMIN_KEY, json={**one.body, "model": "scripted"})
+        path = one.path.replace("{engine}", OF_KINDS[reason])
+        body = {**one.body, "model": OF_KINDS[reason]}
+        return client.open(path, method=one.method, headers=ADMIN, json=body)
 
-    assert differences(examples, "model_makes_text", ask) == {}
+    assert differences(examples, reason, ask) == {}
 
 
 def test_a_form_that_cannot_be_read(client: FlaskClient, examples: Examples) -> None:

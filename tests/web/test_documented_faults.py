@@ -1,5 +1,6 @@
 """Examples of errors in the API document that models and vendors are to blame for."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,12 +8,18 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from llm_api.upstream.http import connecting
+from llm_api.upstream.media import vendor_answers
+from llm_api.upstream.vendors.error_body import VendorError
+from llm_api.upstream.vendors.error_meanings import REASONS, Refusal
 from llm_api.web.making.example_picture import ONE_PIXEL
 from tests.conftest import AppOf
 from tests.support import image_quirks, replies
 from tests.support.image_upstream import ImageVendor
 from tests.support.replies import Reply
+from tests.support.tls import TlsUpstream
 from tests.support.upstream import ScriptedUpstream
+from tests.upstream.conftest import SELF_SIGNED
 from tests.web.documented_errors import (
     ADMIN,
     ADMIN_KEY,
@@ -41,6 +48,16 @@ FAULTS: Mapping[str, Reply] = {
     "upstream_account": replies.api_error(402, "arrears"),
     "upstream_model_missing": replies.api_error(404, "model_not_found"),
     "upstream_rate_limited": replies.api_error(429, "rate_limit_exceeded"),
+    "content_filtered": replies.api_error(400, "content_filter"),
+    "image_fetch_failed": replies.api_error(400, "x", "Failed to download the image: timed out."),
+    "not_supported": replies.api_error(400, "x", "This model does not support image input."),
+    "upstream_rejected": replies.json_reply(400, {"error": {}}),
+    "upstream_redirect": replies.redirect(302, "http://127.0.0.1/"),
+    "upstream_error": replies.api_error(500, "server_error"),
+    "upstream_unavailable": replies.api_error(503, "overloaded"),
+    "upstream_starting": replies.api_error(503, "unavailable_error", "Loading model"),
+    "upstream_disconnected": replies.close_before_answer(),
+    "upstream_too_large": replies.gzip_bomb(33 << 20),
 }
 # Of both.
 _OF_VENDORS = ("upstream_auth", "upstream_account", "upstream_rate_limited")
@@ -62,6 +79,7 @@ PICTURES: Mapping[str, tuple[Reply | None, Mapping[str, Any]]] = {
     "upstream_redirect": (replies.redirect(302, "http://127.0.0.1/"), GPT),
     "upstream_error": (replies.api_error(500, "server_error"), GPT),
     "upstream_disconnected": (replies.close_before_answer(), GPT),
+    "upstream_too_large": (replies.raw_reply(NO_JSON), GPT),
     "upstream_bad_response": (replies.raw_reply(NO_JSON), GPT),
     **{reason: (FAULTS[reason], GPT) for reason in _OF_VENDORS},
 }
@@ -74,13 +92,21 @@ JUDGED: Mapping[str, tuple[Reply | None, Mapping[str, Any]]] = {
     "judge_unparsable": (replies.completion("No."), {}),
     "description_unusable": (replies.completion(""), {}),
 }
+# What connecting ends with.
+UNCONNECTED = {"upstream_dns": socket.gaierror(), "connect_timeout": TimeoutError()}
+OF_JUDGES = {"scoreImage", "describeImage"}
+# What has a sentence of its own, and is provoked elsewhere.
+OF_TEXTS = {"createCompletion", "createEmbeddings"}
+OWN = {(operation, "400", reason) for operation in OF_JUDGES for reason in JUDGED}
+OWN |= {(operation, "404", "not_supported") for operation in OF_TEXTS}
+OWN |= {("createVideo", "400", "not_supported")}
 MANY = 100
 
 
 @pytest.fixture(scope="module")
-def module_env() -> Mapping[str, str]:
-    """Require keys."""
-    return CLOSED
+def module_env(service_upstream: ScriptedUpstream) -> Mapping[str, str]:
+    """Require keys, and judge with the upstream of chats."""
+    return CLOSED | {"JUDGE_LLM_API_URL": service_upstream.url}
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +125,16 @@ def vendor() -> Iterator[ImageVendor]:
 
 @pytest.mark.parametrize("reason", FAULTS)
 def test_a_model_that_fails(
-    app_of: AppOf, upstream: ScriptedUpstream, examples: Examples, reason: str
+    module_app: Flask, service_upstream: ScriptedUpstream, examples: Examples, reason: str
 ) -> None:
-    urls = {"FAST_LLM_API_URL": upstream.url, "JUDGE_LLM_API_URL": upstream.url}
-    client = app_of(CLOSED | UPSTREAM | urls).test_client()
-    upstream.script(*[FAULTS[reason]] * MANY)
+    client = module_app.test_client()
+    service_upstream.clear()
+    service_upstream.script(*[FAULTS[reason]] * MANY)
     hurried = {"X-Request-Timeout": "0.2"} if reason == "upstream_timeout" else {}
     # tests/web/videos/test_documented_films.py has what is waited for, and what has become of it.
-    chats = [one for one in examples if "/images/" not in one.path and one.method == "POST"]
-    chats = [one for one in chats if one.operation != "generateVideo"]
+    asked = [one for one in examples if "/images/" not in one.path and one.method == "POST"]
+    asked = [one for one in asked if one.operation != "generateVideo"]
+    asked = [one for one in asked if (one.operation, one.status, reason) not in OWN]
 
     # A film is begun, and then fails: the chat of its beginning rewrites its prompt.
     rewritten = {"optimize_prompt": True}
@@ -116,7 +143,26 @@ def test_a_model_that_fails(
         more = {"json": one.body | rewritten} if one.operation == "createVideo" else {}
         return one.send(client, ADMIN_KEY, headers=hurried, **more)
 
-    found = differences(chats, reason, ask)
+    found = differences(asked, reason, ask)
+
+    assert found == {}
+
+
+def test_whatever_an_upstream_means_has_an_example(examples: Examples) -> None:
+    shown = {one.reason for one in examples if one.operation == "createChatCompletion"}
+    meant = {answer(Refusal(400, VendorError())).reason for answer in REASONS.values()}
+
+    assert meant - shown == set()
+
+
+def test_an_upstream_without_a_route(
+    module_app: Flask, service_upstream: ScriptedUpstream, examples: Examples
+) -> None:
+    service_upstream.clear()
+    missing = [one for one in examples if one.operation in OF_TEXTS and one.status == "404"]
+    client = module_app.test_client()
+
+    found = differences(missing, "not_supported", lambda one: one.send(client, ADMIN_KEY))
 
     assert found == {}
 
@@ -145,6 +191,32 @@ def test_a_model_that_cannot_be_reached(app_of: AppOf, examples: Examples) -> No
     assert found == {}
 
 
+@pytest.mark.parametrize("reason", UNCONNECTED)
+def test_a_model_that_nobody_connects_to(
+    app_of: AppOf, examples: Examples, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    client = app_of(CLOSED | UPSTREAM).test_client()
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise UNCONNECTED[reason]
+
+    # All connections to upstreams begin here, and nowhere does a name or a wait take its time.
+    monkeypatch.setattr(connecting, "create_connection", fails)
+
+    assert differences(examples, reason, lambda one: order(client, one)) == {}
+
+
+def test_a_model_with_a_certificate_of_nobody(app_of: AppOf, examples: Examples) -> None:
+    with TlsUpstream(SELF_SIGNED) as stranger:
+        at = f"https://127.0.0.1:{stranger.port}/v1"
+        urls = {name: at for name in CLOSED | UPSTREAM if name.endswith("_API_URL")}
+        client = app_of(CLOSED | UPSTREAM | urls).test_client()
+
+        found = differences(examples, "upstream_tls", lambda one: order(client, one))
+
+    assert found == {}
+
+
 def test_a_model_that_is_left_alone(app_of: AppOf, examples: Examples) -> None:
     client = app_of(CLOSED | UPSTREAM | {"CIRCUIT_BREAKER": "true"}).test_client()
 
@@ -159,9 +231,15 @@ def test_a_model_that_is_left_alone(app_of: AppOf, examples: Examples) -> None:
 
 @pytest.mark.parametrize("reason", PICTURES)
 def test_pictures_that_are_not_made(
-    app_of: AppOf, vendor: ImageVendor, examples: Examples, reason: str
+    app_of: AppOf,
+    vendor: ImageVendor,
+    examples: Examples,
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str,
 ) -> None:
     client = app_of(CLOSED | UPSTREAM | {"IMAGE_LLM_API_URL": vendor.url}).test_client()
+    if reason == "upstream_too_large":
+        monkeypatch.setattr(vendor_answers, "_MAX_PICTURE", 1)
     turn, body = PICTURES[reason]
     vendor.on("create", *[turn] * MANY if turn else [])
     made = [one for one in examples if "/images/" in one.path and one.method == "POST"]
@@ -214,7 +292,7 @@ def test_pictures_that_are_not_judged(
     client = app_of(CLOSED | UPSTREAM | {"JUDGE_LLM_API_URL": upstream.url}).test_client()
     turn, more = JUDGED[reason]
     upstream.script(*[turn] * MANY if turn else [])
-    seen = [one for one in examples if one.operation in {"scoreImage", "describeImage"}]
+    seen = [one for one in examples if one.operation in OF_JUDGES]
 
     found = differences(seen, reason, lambda one: one.send(client, ADMIN_KEY, json=one.body | more))
 

@@ -88,12 +88,7 @@ class ErrorClassifier:
         status = response.status_code
         sent = error_in(body)
         if self._lacks_path(status, sent):
-            return Fault(
-                NotFound(
-                    f"The model service has no {PATHS[self.operation]}; another model may have it.",
-                    reason="not_supported",
-                )
-            )
+            return Fault(without_path(self.operation))
         wait = asked_wait(response.headers.get("Retry-After", ""), sent)
         try:
             return self._told(self._classify(status, sent, wait), status, sent, request)
@@ -163,6 +158,12 @@ class ErrorClassifier:
             error = error.replaced(retryable=rule.retryable)
         is_repeatable = (status in _REPEATED or bool(rule.retryable)) and not has_begun
         return _fault(error, is_repeatable=is_repeatable, wait=wait, is_certain=is_certain)
+
+
+def without_path(operation: Operation) -> NotFound:
+    """Return the error of an upstream that has no route for an operation."""
+    message = f"The model service has no {PATHS[operation]}; another model may have it."
+    return NotFound(message, reason="not_supported")
 
 
 def _fault(

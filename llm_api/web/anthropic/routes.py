@@ -9,8 +9,6 @@ from flask import Response
 from llm_api.domain.calls import Completion
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
-from llm_api.services.quotas.exceeded import over_budget
-from llm_api.upstream.faults import circuit_open
 from llm_api.web.anthropic import message_answers, message_events
 from llm_api.web.anthropic.message_form import MESSAGE_FORM
 from llm_api.web.anthropic.message_schemas import (
@@ -24,6 +22,7 @@ from llm_api.web.anthropic.schemas import (
     MessagesRequest,
     MessagesRequestSchema,
 )
+from llm_api.web.call_errors import call_examples
 from llm_api.web.dialects import answering
 from llm_api.web.dialects.answering import refuses_unknown
 from llm_api.web.documented_errors import BODY_ERRORS, MODEL_ERRORS, MODEL_FORBIDDEN
@@ -49,14 +48,7 @@ _EXAMPLE = {**_CONVERSATION, "max_tokens": 40}
 _WRONG = InvalidRequest.of_field(
     "temperature", "must be a number from 0 to 2.", reason="out_of_range"
 )
-_TOO_LONG = InvalidRequest.of_field(
-    "messages",
-    "must be shorter: the prompt is too long for the model's context.",
-    reason="context_length_exceeded",
-)
 _NO_MESSAGES = InvalidRequest.of_field("messages", "is required.", reason="missing")
-_SPENT = over_budget("day", "tokens")
-_BROKEN = circuit_open(wait=5.0).error
 # Beside those of other routes, the spent budget and the overload have statuses of their own.
 _ERRORS = (*MODEL_ERRORS, 402, 529)
 
@@ -72,7 +64,7 @@ _ERRORS = (*MODEL_ERRORS, 402, 529)
     description="A message; with `stream: true`, events of pieces of it.",
     success=True,
 )
-@blueprint.errors(*_ERRORS, examples=[_WRONG, _TOO_LONG, _SPENT, _BROKEN, MODEL_FORBIDDEN])
+@blueprint.errors(*_ERRORS, examples=[_WRONG, *call_examples()])
 @refuses_unknown
 @cached_as(MESSAGE_FORM)
 def create_message(body: MessagesRequest) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from llm_api.domain.calls import VIDEO
 from llm_api.errors import (
     ApiError,
     ContentFiltered,
@@ -15,13 +16,14 @@ from llm_api.errors import (
 from llm_api.services.files import PICTURES_AWAY
 from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.services.loop.loop_job import too_low
+from llm_api.services.routing.wrong_kinds import made_elsewhere
 from llm_api.upstream.media.fetching import result_error
 from llm_api.upstream.media.links import LinkFailed
 from llm_api.upstream.media.making_errors import no_image
+from llm_api.web.call_errors import OF_CALLERS
 from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.making.example_errors import (
     BODY_TOO_LARGE,
-    OF_CALLERS,
     OF_VENDORS,
     for_chats,
     picture_errors,
@@ -45,6 +47,7 @@ _OTHERS: Sequence[ApiError] = (
         reason="not_supported",
     ),
     for_chats("pictures"),
+    made_elsewhere(VIDEO),
     NO_SUCH_MODEL,
     BODY_TOO_LARGE,
     Gone(

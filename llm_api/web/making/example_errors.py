@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from llm_api.domain.access import TOKENS
-from llm_api.domain.budget_periods import DAY
 from llm_api.errors import (
     ApiError,
     BodyTooLarge,
@@ -11,10 +9,7 @@ from llm_api.errors import (
     NotFound,
     UnsupportedMedia,
 )
-from llm_api.services.idempotency import key_reused
-from llm_api.services.quotas.budgets import budget_away, without_price
-from llm_api.services.quotas.exceeded import over_budget, over_concurrency
-from llm_api.upstream.faults import circuit_open, while_connecting, while_waiting
+from llm_api.upstream.faults import too_large, while_waiting
 from llm_api.upstream.media.making_errors import (
     bad_answer,
     charged,
@@ -22,7 +17,7 @@ from llm_api.upstream.media.making_errors import (
     task_failed,
     task_not_found,
 )
-from llm_api.web.documented_errors import MODEL_FORBIDDEN
+from llm_api.web.call_errors import LEFT_ALONE, OF_CONNECTIONS
 from llm_api.web.making.picture_bodies import MAX_PICTURES_BODY_BYTES
 
 NO_SUCH_TASK = NotFound("There is no such job.", reason="job_not_found")
@@ -47,29 +42,17 @@ CALLBACK_ERRORS: Sequence[ApiError] = (
         "callback_url", "must be the address of a public host.", reason="callback_refused"
     ),
 )
-# Of keys, their budgets and repeats, whatever is ordered.
-OF_CALLERS: Sequence[ApiError] = (
-    key_reused(),
-    MODEL_FORBIDDEN,
-    without_price("CNY"),
-    over_budget(DAY, TOKENS),
-    over_concurrency(1, "key.concurrent_requests"),
-    budget_away(),
-)
-# Of every upstream: of those that rewrite prompts, too.
-OF_UPSTREAMS: Sequence[ApiError] = (
-    *map(of_meaning, ("upstream_auth", "upstream_account", "upstream_model_missing")),
-    of_meaning("upstream_rate_limited"),
-    while_connecting(ConnectionRefusedError()).error,
-    circuit_open(wait=5.0).error,
-)
 # Of vendors, which may want money for what they were slow to make.
 OF_VENDORS: Sequence[ApiError] = (
-    *OF_UPSTREAMS,
+    *map(of_meaning, ("upstream_auth", "upstream_account", "upstream_model_missing")),
+    of_meaning("upstream_rate_limited"),
+    *OF_CONNECTIONS,
+    LEFT_ALONE,
     *map(of_meaning, ("invalid_request", "upstream_redirect", "upstream_error")),
     *map(of_meaning, ("overloaded", "upstream_timeout")),
     charged(while_waiting(ConnectionResetError()).error),
     bad_answer("an answer that is no JSON"),
+    charged(too_large().error),
     task_failed(None, may_have_charged=False),
     task_not_found(),
 )

@@ -6,9 +6,10 @@ from typing import Any, ParamSpec, TypeVar
 import marshmallow as ma
 from flask import Response, g
 
-from llm_api.domain.calls import CallResult, Completion, Model
+from llm_api.domain.calls import CallResult, Completion, Model, Operation
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
+from llm_api.web.call_errors import call_examples, text_examples
 from llm_api.web.dialects import answering
 from llm_api.web.dialects.answering import refuses_unknown
 from llm_api.web.dialects.anthropic_models import fields_for_anthropic, page_for_anthropic
@@ -56,11 +57,6 @@ _EMBEDDINGS_EXAMPLE = {"model": "text-embedding-v4", "input": "a red bicycle"}
 _WRONG_CHAT = InvalidRequest.of_field(
     "temperature", "must be a number from 0 to 2.", reason="out_of_range"
 )
-_TOO_LONG = InvalidRequest.of_field(
-    "messages",
-    "must be shorter: the prompt is too long for the model's context.",
-    reason="context_length_exceeded",
-)
 _WRONG_TEXT = InvalidRequest.of_field("prompt", "is required.", reason="missing")
 _WRONG_INPUT = InvalidRequest.of_field(
     "input",
@@ -92,7 +88,7 @@ def _response(answer: Completion | AnswerStream) -> Response:
 @blueprint.arguments(OpenAIChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(200, ChatCompletionSchema())
 @_also_streamed(ChatCompletionChunkSchema(), "A `chat.completion` object")
-@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, _TOO_LONG, MODEL_FORBIDDEN])
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, *call_examples()])
 @refuses_unknown
 @cached
 @answers_with(_response)
@@ -111,7 +107,7 @@ def create_chat_completion(
 @blueprint.arguments(EngineChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(200, ChatCompletionSchema())
 @_also_streamed(ChatCompletionChunkSchema(), "The same as of `/v1/chat/completions`")
-@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, _TOO_LONG, MODEL_FORBIDDEN])
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, *call_examples()])
 @refuses_unknown
 @cached
 @answers_with(_response)
@@ -128,7 +124,7 @@ def create_engine_chat_completion(
 @blueprint.arguments(TextRequestSchema(), example=_TEXT_EXAMPLE)
 @blueprint.response(200, TextCompletionSchema())
 @_also_streamed(TextCompletionSchema(), "A `text_completion` object")
-@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_TEXT, MODEL_FORBIDDEN])
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_TEXT, *text_examples(Operation.TEXT)])
 @refuses_unknown
 @cached
 @answers_with(_response)
@@ -143,7 +139,7 @@ def create_completion(
 @blueprint.doc(operationId="createEmbeddings")
 @blueprint.arguments(EmbeddingsRequestSchema(), example=_EMBEDDINGS_EXAMPLE)
 @blueprint.response(200, EmbeddingListSchema(), description="A list of embeddings.")
-@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_INPUT, MODEL_FORBIDDEN])
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_INPUT, *text_examples(Operation.EMBEDDINGS)])
 @refuses_unknown
 @cached
 @answers_with(_response)

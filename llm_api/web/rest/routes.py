@@ -10,7 +10,14 @@ from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.prompt_batches import BatchOutcome
 from llm_api.services.prompts import NO_REWRITES, NO_SUCH_REWRITE, NOT_KEPT
-from llm_api.web.documented_errors import BODY_ERRORS, MODEL_ERRORS, MODEL_FORBIDDEN
+from llm_api.web.call_errors import (
+    OF_BUDGETS,
+    OF_CALLERS,
+    OF_REWRITING,
+    call_examples,
+    configured_missing,
+)
+from llm_api.web.documented_errors import BODY_ERRORS, MODEL_ERRORS, RATE_LIMITED
 from llm_api.web.idempotency import cached, idempotent
 from llm_api.web.making.picture_sources import MAX_ALL_BYTES, judged_pictures
 from llm_api.web.request.context import caller, services
@@ -72,7 +79,7 @@ def _batch_response(outcomes: Sequence[BatchOutcome]) -> Response:
 @blueprint.doc(operationId="chat")
 @blueprint.arguments(ChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(200, ChatAnswerSchema())
-@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, MODEL_FORBIDDEN])
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, configured_missing(), *call_examples()])
 @cached
 @answers_with(_chat_response)
 def chat(body: ModelRequest) -> CallResult[Completion]:
@@ -86,7 +93,15 @@ def chat(body: ModelRequest) -> CallResult[Completion]:
 @blueprint.response(200, OptimizedPromptSchema())
 @blueprint.errors(
     *MODEL_ERRORS,
-    examples=[_WRONG_PROMPT, _WRONG_SECONDS, MODEL_FORBIDDEN, NO_SUCH_REWRITE],
+    examples=[
+        _WRONG_PROMPT,
+        _WRONG_SECONDS,
+        NO_SUCH_REWRITE,
+        NO_REWRITES,
+        *OF_CALLERS,
+        *OF_REWRITING,
+        RATE_LIMITED,
+    ],
 )
 @idempotent
 @answers_with(_prompt_response)
@@ -110,7 +125,9 @@ def _with_pictures(body: PromptRequest | EditOrder, left: int = MAX_ALL_BYTES) -
 @blueprint.doc(operationId="optimizePrompts")
 @blueprint.arguments(PromptBatchSchema(), example=_BATCH_EXAMPLE)
 @blueprint.response(200, PromptBatchAnswerSchema())
-@blueprint.errors(*BODY_ERRORS, 503, examples=[_WRONG_BATCH, NO_REWRITES])
+@blueprint.errors(
+    *BODY_ERRORS, 503, examples=[_WRONG_BATCH, NO_REWRITES, *OF_BUDGETS, RATE_LIMITED]
+)
 @idempotent
 @answers_with(_batch_response)
 def optimize_prompts(

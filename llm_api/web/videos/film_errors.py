@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from llm_api.domain.calls import IMAGE
 from llm_api.errors import (
     ApiError,
     ContentFiltered,
@@ -13,13 +14,14 @@ from llm_api.errors import (
     UpstreamFault,
 )
 from llm_api.services.files import PICTURES_AWAY
+from llm_api.services.routing.wrong_kinds import made_elsewhere
 from llm_api.services.videos.video_models import VIDEO_MODELS
 from llm_api.upstream.media.fetching import result_error
 from llm_api.upstream.media.links import LinkFailed
+from llm_api.web.call_errors import OF_CALLERS
 from llm_api.web.documented_errors import MODEL_ERRORS, RATE_LIMITED
 from llm_api.web.making.example_errors import (
     BODY_TOO_LARGE,
-    OF_CALLERS,
     OF_VENDORS,
     for_chats,
     picture_errors,
@@ -63,6 +65,7 @@ _OTHERS: Sequence[ApiError] = (
         reason="max_cost_too_low",
     ),
     for_chats("films"),
+    made_elsewhere(IMAGE),
     NotFound.of_field("model", "must be a video model of the catalogue.", reason="model_not_found"),
     BODY_TOO_LARGE,
     RATE_LIMITED,

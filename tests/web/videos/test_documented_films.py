@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from llm_api.upstream.media import vendor_answers
 from tests.support import replies
 from tests.support.replies import Reply, redirect
 from tests.web.documented_errors import DocumentedError, differences, documented_errors
@@ -30,6 +31,7 @@ OF_THE_END: Mapping[str, Reply] = {
     "upstream_model_missing": replies.api_error(404, "ModelNotOpen"),
     "upstream_rate_limited": replies.api_error(429, "RateLimitExceeded"),
     "upstream_redirect": replies.redirect(302, "http://127.0.0.1/"),
+    "upstream_too_large": replies.json_reply(200, {}),
 }
 OF_ORDERS: Mapping[str, Mapping[str, Any]] = {
     "not_supported": {"last_frame": PNG},
@@ -54,14 +56,24 @@ OF_ALL = {
     *("budget_unavailable", "idempotency_key_reused", "insufficient_quota"),
     *("model_without_price", "too_many_at_once"),
     *("body_too_large", "callback_refused", "form_invalid", "internal_error", "invalid_api_key"),
-    *("image_refused", "job_not_found", "model_makes_text", "pictures_unavailable"),
+    *(
+        "image_refused",
+        "job_not_found",
+        "model_makes_images",
+        "model_makes_text",
+        "pictures_unavailable",
+    ),
     *("price_unknown", "webhooks_not_configured"),
     *("method_not_allowed", "model_not_allowed", "model_not_found", "out_of_range"),
     *("rate_limited", "route_not_allowed", "store_unavailable", "unsupported_media_type"),
     "video_model_not_configured",
 }
 # tests/web/test_documented_faults.py has these, of all that are made.
-OF_UPSTREAMS = {"circuit_open", "upstream_unreachable"}
+OF_UPSTREAMS = {
+    *("circuit_open", "connect_timeout", "context_length_exceeded", "upstream_dns"),
+    *("upstream_rejected", "upstream_starting", "upstream_tls", "upstream_unavailable"),
+    "upstream_unreachable",
+}
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +136,11 @@ def differences_at_the_end(cinema: Cinema, examples: Examples, reason: str) -> d
 
 
 @pytest.mark.parametrize("reason", OF_THE_END)
-def test_films_that_are_not_made(cinema: Cinema, examples: Examples, reason: str) -> None:
+def test_films_that_are_not_made(
+    cinema: Cinema, examples: Examples, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    if reason == "upstream_too_large":
+        monkeypatch.setattr(vendor_answers, "_MAX_PICTURE", 1)
     cinema.vendor.on("create", *[OF_THE_END[reason]] * 5)
 
     assert differences_at_the_end(cinema, examples, reason) == {}

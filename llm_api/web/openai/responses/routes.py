@@ -7,8 +7,9 @@ from flask import Response
 from llm_api.domain.calls import Completion, ModelRequest, Operation
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
+from llm_api.web.call_errors import call_examples
 from llm_api.web.dialects.answering import answer, refuses_unknown
-from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
+from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.idempotency import cached_as
 from llm_api.web.openai.responses import passed_events, response_events, response_object
 from llm_api.web.openai.responses.agents import fails_for_codex
@@ -49,7 +50,7 @@ _WRONG = InvalidRequest.of_field(
     description="A `response` object; with `stream: true`, events that tell how it comes to be.",
     success=True,
 )
-@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG, MODEL_FORBIDDEN])
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG, *call_examples(Operation.RESPONSES)])
 @refuses_unknown
 @fails_for_codex
 @cached_as(RESPONSES_FORM)

@@ -22,7 +22,7 @@ from llm_api.errors import (
 from llm_api.services.files import NO_SUCH_FILE
 from llm_api.services.jobs.job_store import JOBS_AWAY
 from llm_api.services.videos import VideoJob
-from llm_api.upstream.faults import bad_response
+from llm_api.web.call_errors import OF_REWRITING
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.making.answer_parts import warning_headers
@@ -30,7 +30,6 @@ from llm_api.web.making.example_errors import (
     FORM_INVALID,
     NO_JSON_OR_FORM,
     NO_SUCH_TASK,
-    OF_UPSTREAMS,
 )
 from llm_api.web.openai.schemas import OpenAIBlueprint
 from llm_api.web.openai.videos.frame_names import PARSER, REFERENCE
@@ -104,8 +103,7 @@ def _as_refusal(error: ApiError) -> ApiError:
     *MODEL_ERRORS,
     examples=[
         *film_examples(_WRONG, REFERENCE),
-        *OF_UPSTREAMS,
-        bad_response("an answer that is not JSON").error,
+        *OF_REWRITING,
         FORM_INVALID,
         NO_JSON_OR_FORM,
     ],

@@ -47,12 +47,11 @@ _UNUSABLE = UpstreamFault(
 _FILTERED = ContentFiltered(
     "The vision model's content filter refused the picture.", reason="content_filtered"
 ).replaced(stage="input", what="image")
-_OWN = {error.reason: error for error in (_FILTERED, _UNUSABLE)}
-# The first is the judge's own wrong field.
 _EXAMPLES: Sequence[ApiError] = (
     _WRONG,
     _UNUSABLE,
-    *(_OWN.get(error.reason, error) for error in JUDGE_EXAMPLES[1:] if error is not UNPARSABLE),
+    _FILTERED,
+    *(error for error in JUDGE_EXAMPLES if error is not UNPARSABLE),
 )
 
 

@@ -7,13 +7,14 @@ from llm_api.errors import (
     BodyTooLarge,
     ContentFiltered,
     InvalidRequest,
-    RateLimited,
     UpstreamFault,
-    UpstreamTimeout,
 )
 from llm_api.services.files import PICTURES_AWAY
+from llm_api.services.judge.asking import blind_model
 from llm_api.services.judge.judge_service import NOT_CONFIGURED
-from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH_MODEL
+from llm_api.services.routing.prompt_models import NO_MODEL
+from llm_api.web.call_errors import call_examples, configured_missing
+from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.making.example_errors import BODY_TOO_LARGE, no_picture, not_of_caller, not_public
 
 JUDGE_ERRORS = MODEL_ERRORS
@@ -35,18 +36,13 @@ JUDGE_EXAMPLES: Sequence[ApiError] = (
         "The model service's content filter refused the picture or the prompt.",
         reason="content_filtered",
     ),
-    MODEL_FORBIDDEN,
-    NO_SUCH_MODEL,
     BODY_TOO_LARGE,
     BodyTooLarge.of_field("image", "must be at most 10 MB.", reason="image_too_large"),
-    RateLimited(
-        "The limit is 60 per 1 minute; try again later.",
-        reason="rate_limited",
-        retry_after=12,
-        scope="key.requests",
-    ),
     UNPARSABLE,
     NOT_CONFIGURED,
     PICTURES_AWAY,
-    UpstreamTimeout("The model service did not answer in time.", reason="upstream_timeout"),
+    blind_model(),
+    NO_MODEL,
+    configured_missing(),
+    *call_examples(),
 )
