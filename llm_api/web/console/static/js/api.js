@@ -111,7 +111,8 @@ async function send(request, signal) {
 function factsOf(response, startedAt) {
   const requestId = response.headers.get("x-request-id") ?? "";
   const callId = response.headers.get("x-call-id") ?? requestId;
-  return { requestId, callId, startedAt, ms: null, firstTokenMs: null, usage: null };
+  const isRepeat = response.headers.get("idempotent-replayed") === "true";
+  return { requestId, callId, isRepeat, startedAt, ms: null, firstTokenMs: null, usage: null };
 }
 
 async function contentOf(response) {

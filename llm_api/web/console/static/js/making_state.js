@@ -7,7 +7,8 @@ import { followed } from "./followed_task.js";
 import { taskKeeper } from "./kept_task.js";
 import { historyOf } from "./made_history.js";
 import { previewOf } from "./making_views.js";
-import { t } from "./texts.js";
+import { KEY_HEADER, MOST_MINUTES, isAnswer, isFresh } from "./order_key.js";
+import { moment, number, t } from "./texts.js";
 
 const STEP_SIGNS = { waiting: "○", working: "◐", done: "✓", failed: "✗" };
 const GONE = 404;
@@ -43,17 +44,42 @@ export function makingState(name, path) {
 
     /** Sends an order, follows its task, and returns that at its end; null where something failed. */
     async make(order, keeper = ofPage) {
-      if (this.isBusy) return null;
+      return this.isBusy ? null : this.send({ order, key: keeper.keyFor(order) }, keeper);
+    },
+    /** Sends an order with its key, for the first time or again. */
+    async send(sending, keeper) {
+      const { order, isAgain } = sending;
+      const working = t(isAgain ? "making.taken_up" : "making.working");
       let made = null;
-      await this.run(t("making.working"), async (signal) => {
+      await this.run(working, async (signal) => {
         this.begin(order, requestOf("POST", path, order));
-        const { value, facts } = await call("POST", path, order, { signal });
-        const task = value.poll_url ? value : endedTask(value);
-        if (task.poll_url) keeper.keep(task, order, facts);
+        if (isAgain) this.notice = working;
+        const { task, facts } = await this.answerTo(sending, { signal, keeper });
         made = await this.followOn(order, task, { facts, signal, keeper });
       });
-      if (!this.task) this.endSteps(); // it was refused, or left before there was a task
-      return made;
+      if (this.task) return made;
+      this.endSteps(); // it was refused, or left before there was a task
+      if (keeper.isOpen()) this.tellOpen();
+      return null;
+    },
+    async answerTo({ order, key, isAgain }, { signal, keeper }) {
+      try {
+        // Programs do without the key: one that sends it again would get this task, and not another.
+        const { value, facts } = await call("POST", path, order, { headers: { [KEY_HEADER]: key }, signal });
+        const task = value.poll_url ? value : endedTask(value);
+        if (task.poll_url) keeper.keep(task, order, { key, facts });
+        else keeper.close(key);
+        return { task, facts };
+      } catch (error) {
+        if (signal.aborted) keeper.leave(key); // somebody did not want it any more
+        else if (isAnswer(error, isAgain)) keeper.close(key);
+        throw error;
+      }
+    },
+    tellOpen() {
+      const text = t("making.open", { minutes: number(MOST_MINUTES) });
+      if (this.failure) this.failure.lines.push(text);
+      else Object.assign(this, { notice: text, status: text });
     },
     /** Takes up the page's task that was under way when the page was left. */
     async resume() {
@@ -64,6 +90,7 @@ export function makingState(name, path) {
     async takeUp(keeper) {
       const kept = keeper.kept();
       if (!kept) return null;
+      if (!kept.pollUrl) return this.takeUpOrder(kept, keeper);
       const { order, pollUrl } = kept;
       let made = null;
       await this.run(t("making.taken_up"), async (signal) => {
@@ -80,6 +107,21 @@ export function makingState(name, path) {
         }
       });
       return made;
+    },
+    /** Sends an order again whose answer has not come, or says that it cannot be, once. */
+    async takeUpOrder({ key, sentAt }, keeper) {
+      const sending = keeper.again();
+      if (sending) return this.send({ ...sending, isAgain: true }, keeper);
+      keeper.close(key);
+      this.failure = {
+        message: t("making.unanswered", { time: moment(sentAt) }),
+        lines: [
+          t(isFresh(sentAt) ? "making.without_files" : "making.too_old", { minutes: number(MOST_MINUTES) }),
+          t(`${name}.where_to_look`),
+        ],
+        ...{ original: [], id: "" },
+      };
+      return null;
     },
     begin(order, request) {
       this.clearAll();

@@ -38,6 +38,7 @@ function shown(view) {
 
 export function storyboard() {
   const found = kept();
+  const keepers = new WeakMap();
   return {
     ...found,
     ...clearable({
@@ -155,7 +156,7 @@ export function storyboard() {
     async showShot(shot, follow) {
       if (this.isBusy) return false;
       this.underWay = shot.number;
-      const wasUnderWay = shot.task !== null;
+      const wasUnderWay = Boolean(shot.task?.pollUrl);
       const task = await follow(this.keeperOfShot(shot));
       this.underWay = null;
       shot.isGone = wasUnderWay && !task && !shot.task;
@@ -167,12 +168,14 @@ export function storyboard() {
       this.keepNow();
       return Boolean(task?.result);
     },
+    /** What keeps the order of a shot: always the same, for it knows what its files were. */
     keeperOfShot(shot) {
       const write = (task) => {
         shot.task = task;
         this.keepNow();
       };
-      return keeperOf({ read: () => shot.task, write });
+      if (!keepers.has(shot)) keepers.set(shot, keeperOf({ read: () => shot.task, write }));
+      return keepers.get(shot);
     },
     async makeAll() {
       this.isSeries = true;

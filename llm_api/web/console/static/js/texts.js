@@ -20,3 +20,8 @@ export const language = document.documentElement.lang;
 export function number(value, options = {}) {
   return new Intl.NumberFormat(language, options).format(value);
 }
+
+/** Writes a time, in milliseconds since 1970, as the clock of this browser has it. */
+export function moment(ms) {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(ms));
+}
