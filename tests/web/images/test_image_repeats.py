@@ -139,6 +139,7 @@ def test_a_failed_job_that_may_be_paid_fails_its_repeats(
     answers = [client.post(GENERATIONS, json=BODY, headers=key) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [502, 502]
+    assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, "true"]
     assert len(studio.asked) == 1
 
 
