@@ -26,8 +26,7 @@ in_both_dialects = pytest.mark.parametrize("path", CHATS, ids=["rest", "openai"]
 JUDGED = "scripted-judge"  # the model of the other upstream, where a service has one
 ANSWER = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}}]}
 _HELD = "/_held"
-# Idle connections to upstreams are kept for the next call, native threads for ever, and so are the
-# files of metrics, each of which is opened with its first number.
+# Idle connections to upstreams are kept for the next call, and native threads for ever.
 _ROUTE = f"""
 
 from sqlalchemy import Engine
@@ -37,21 +36,14 @@ from urllib3 import HTTPConnectionPool
 pools = [found for found in gc.get_objects() if isinstance(found, HTTPConnectionPool)]
 engines = [found for found in gc.get_objects() if isinstance(found, Engine)]
 
-def is_of_metrics(descriptor):
-    import os
-    try:
-        return "/metrics/" in os.readlink("/dev/fd/" + descriptor)
-    except OSError:  # that of the folder itself, which was listed
-        return False
-
 @app.get("{_HELD}")
 def held():
-    import os, sys
+    import sys
     native = [found for found in gc.get_objects() if isinstance(found, ThreadPool)]
     kept = [connection for pool in pools for connection in pool.pool.queue]
     idle = [connection for connection in kept if connection and connection.sock is not None]
     return {{
-        "files": sum(not is_of_metrics(one) for one in os.listdir("/dev/fd")) - len(idle),
+        "files": descriptors() - len(idle),
         "threads": len(sys._current_frames()) - sum(pool.size for pool in native),
         "checked_out": sum(engine.pool.checkedout() for engine in engines),
     }}

@@ -1,5 +1,7 @@
 """Text is read in Chinese and English, and reported as it stands."""
 
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Iterable
 
@@ -10,6 +12,7 @@ from llm_api.pictures.meter import PictureMeter
 from llm_api.pictures.process import PictureProcess
 from tests.pictures import making, scenes, texts
 from tests.pictures.measuring import judged, needs_packages, needs_samples
+from tests.support.service import REPOSITORY_ROOT
 
 # The measuring process is behind whatever else runs.
 pytestmark = [needs_packages, needs_samples, pytest.mark.timeout(300)]
@@ -127,7 +130,7 @@ def test_more_text_than_there_is_time_for_is_said(meter: PictureMeter) -> None:
     assert isinstance(process, PictureProcess)
     data = making.written(image, "PNG")
     head = {"picture": {"format": "PNG", "bytes": len(data)}, "original": {"bytes": 0}}
-    wish = {"max_pixels": 10**7, "texts": True, "objects": False, "seconds": 6}
+    wish = {"max_pixels": 10**7, "texts": True, "objects": False, "seconds": 12}
 
     said, _ = process.ask({**head, **wish}, data, 60)
 
@@ -137,3 +140,22 @@ def test_more_text_than_there_is_time_for_is_said(meter: PictureMeter) -> None:
     assert "texts" not in said
     assert len(said["flags"]) == 6
     assert read(meter, Image.new("RGB", (90, 90))) == []
+
+
+def test_reading_ends_with_the_time_for_a_picture_where_the_processors_are_others() -> None:
+    """In a process of its own: the reader's module sets the signals of its process."""
+    program = """
+import time
+from llm_api.pictures.measuring.lettering import TooMuchText, _bounded
+
+try:
+    with _bounded(seconds=600.0, until=time.monotonic()):
+        while True:
+            sum(range(1000))
+except TooMuchText:
+    print("ended")
+"""
+    command = [sys.executable, "-c", program]
+    said = subprocess.run(command, cwd=REPOSITORY_ROOT, capture_output=True, check=True, text=True)
+
+    assert said.stdout == "ended\n"

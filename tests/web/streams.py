@@ -28,8 +28,9 @@ DONE = b"[DONE]"
 _INSIDE = "/_inside"
 # The budget for repeats is soon spent where nearly every call fails.
 MANY_REPEATS = Timings(retry_window=0.0)
-# What no client sees: whether everything that a call takes is given back. A look at it also writes
-# the usage rows that wait, so that no test has to.
+# What no client sees: whether everything that a call takes is given back. `held` are connections
+# and temporary files; those with a name are the worker's own, opened when it first needs them. A
+# look at it also writes the usage rows that wait, so that no test has to.
 _ROUTE = f"""
 
 import gc
@@ -42,9 +43,21 @@ upstreams = [found.limit for found in gc.get_objects() if isinstance(found, Endp
 [gate] = [limit for limit in limits if limit not in upstreams]
 
 
+def descriptors():
+    import os, stat
+
+    count = 0
+    for name in os.listdir("/dev/fd"):
+        try:
+            found = os.fstat(int(name))
+        except OSError:
+            continue  # that by which they are listed
+        count += stat.S_ISSOCK(found.st_mode) or found.st_nlink == 0
+    return count
+
+
 @app.get("{_INSIDE}")
 def inside():
-    import os
     services = app.extensions["llm_api"]
     app.extensions["llm_api_spool"].flush()
     return {{
@@ -52,7 +65,7 @@ def inside():
         "free": gate.free,
         "queued": gate.waiting,
         "watched": services.watch.watched,
-        "open_files": len(os.listdir("/dev/fd")),
+        "held": descriptors(),
     }}
 """
 

@@ -123,19 +123,21 @@ def test_fifty_clients_that_leave_hold_nothing(
 ) -> None:
     silent = [replies.sse([HELLO], done=False, silence_s=FOR_EVER), replies.hang(FOR_EVER)]
     service_upstream.script(*[silent[number % 2] for number in range(50)])
-    files = inside(sound)["open_files"]
+    held = inside(sound)["held"]
     models = [f"leaver-{uuid4()}" for _ in range(50)]
 
     with ExitStack() as stack:
         answers = [stack.enter_context(ask(sound, model=model)) for model in models]
         wait_until(lambda: len(service_upstream.requests) == 50, PATIENCE, "all are there")
-        assert inside(sound)["watched"] >= 50
+        seen = inside(sound)
+        assert seen["watched"] >= 50
+        assert seen["held"] >= 100  # each has two connections
         for answer in answers:
             answer.leave()
         let_go(service_upstream)
 
     wait_until(lambda: inside(sound)["watched"] == 0, PATIENCE, "nobody is watched")
-    wait_until(lambda: inside(sound)["open_files"] <= files, PATIENCE, "the files are closed")
+    wait_until(lambda: inside(sound)["held"] <= held, PATIENCE, "all is closed")
     assert {row["status"] for row in rows_of_models(sound, *models)} == {"client_closed"}
 
 

@@ -17,8 +17,10 @@ from llm_api.pictures.measuring import flaws, pixels
 
 _MEMORY_BYTES = 1536 * 1024 * 1024
 _MAX_SIDE = 1536
-# Of the time for a request; the processor is others', too.
+# Of the time for a request, in time of the processor, which is others', too; and when the rest of
+# it is left for an answer.
 _READING_SHARE = 1 / 6
+_LAST_READING = 2 / 3
 _TOO_MUCH_TEXT = "this picture has more text than can be read in the time for one"
 
 
@@ -51,6 +53,7 @@ class _Measurer:
         return {**said, "seconds": round(time.process_time() - began, 3)}, b""
 
     def _measured(self, picture: pixels.Pixels, head: Mapping[str, Any]) -> dict[str, Any]:
+        until = time.monotonic() + head["seconds"] * _LAST_READING
         said: dict[str, Any] = {"flags": flaws.flaws(picture), "unavailable": {}, "versions": {}}
         image = picture.within(_MAX_SIDE)
         if self._detector and head["objects"]:
@@ -59,7 +62,8 @@ class _Measurer:
         if self._reader and head["texts"]:
             said["versions"]["texts"] = self._reader.version
             try:
-                said["texts"] = self._reader.lines(image, head["seconds"] * _READING_SHARE)
+                seconds = head["seconds"] * _READING_SHARE
+                said["texts"] = self._reader.lines(image, seconds=seconds, until=until)
             except self._too_much:
                 said["unavailable"]["texts"] = _TOO_MUCH_TEXT
         return said

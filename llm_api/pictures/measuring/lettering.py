@@ -7,6 +7,7 @@ nothing, as if there were none.
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from types import FrameType
@@ -30,6 +31,8 @@ _PARAMETERS = {
     "Det.limit_side_len": _FINDING_SIDE,
 }
 
+_LOOK_S = 0.1
+
 Line = tuple[str, float, tuple[float, float, float, float]]
 
 
@@ -47,16 +50,17 @@ class Reader:
         self._reads = RapidOCR(params=_PARAMETERS)
         self.version = f"rapidocr {version('rapidocr')} (PP-OCRv6 small)"
 
-    def lines(self, image: Image.Image, seconds: float) -> list[Line]:
+    def lines(self, image: Image.Image, *, seconds: float, until: float) -> list[Line]:
         """Return lines of text, top to bottom and left to right, with confidence and place.
 
         A place is left, top, right, bottom, as shares of the picture's width and height. Raises
-        TooMuchText after so many seconds of processor time.
+        TooMuchText after so many seconds of processor time, or after `until`, of the monotonic
+        clock.
         """
         if min(image.size) < _LEAST_SIDE:
             return []
         blue_first = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
-        with _bounded(seconds):
+        with _bounded(seconds, until):
             found = self._reads(blue_first)
         if not isinstance(found, RapidOCROutput) or found.boxes is None:
             return []
@@ -96,14 +100,19 @@ def _is_beside(one: Line, other: Line) -> bool:
 
 
 @contextlib.contextmanager
-def _bounded(seconds: float) -> Iterator[None]:
-    """Raise TooMuchText after so many seconds of processor time, between two calls of C code."""
+def _bounded(seconds: float, until: float) -> Iterator[None]:
+    """Raise TooMuchText after so many seconds of processor time, between two calls of C code.
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        raise TooMuchText
+    Also after `until`: where the processors are others', the time is over before that.
+    """
+    last = time.process_time() + seconds
 
-    signal.signal(signal.SIGPROF, end)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    def look(_signal: int, _frame: FrameType | None) -> None:
+        if time.process_time() >= last or time.monotonic() >= until:
+            raise TooMuchText
+
+    signal.signal(signal.SIGPROF, look)
+    signal.setitimer(signal.ITIMER_PROF, _LOOK_S, _LOOK_S)
     try:
         yield
     finally:
