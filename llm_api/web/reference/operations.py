@@ -27,13 +27,22 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorExample:
+    """An example of an error: its reason, its sentence, and the whole as JSON."""
+
+    reason: str
+    sentence: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A response: its status, what it means, its bodies, and examples in JSON by their reason."""
+    """A response: its status, what it means, its bodies, and examples where it is an error."""
 
     status: str
     meaning: str
     contents: list[Content]
-    examples: list[tuple[str, str]]
+    examples: list[ErrorExample]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any], schemas: Sc
     name, summary = operation["operationId"], operation.get("summary", "")
     description = operation.get("description", "")
     bodies = list(_contents(operation.get("requestBody", {}), schemas))
-    reasons = [reason for answer in answers for reason, _ in answer.examples]
+    reasons = [one.reason for answer in answers for one in answer.examples]
     fields = [one.name for body in bodies for one in body.fields]
     words = [name, method, path, summary, description, *reasons, *fields]
     words += [one["name"] for one in parameters]
@@ -158,7 +167,8 @@ def _parameter(parameter: Mapping[str, Any]) -> FieldWords:
 
 def _answer(status: str, response: Mapping[str, Any], schemas: Schemas) -> Answer:
     examples = response.get("content", {}).get(_JSON, {}).get("examples", {})
-    shown = [(name, _indented(example["value"])) for name, example in examples.items()]
+    values = ((reason, example["value"]) for reason, example in examples.items())
+    shown = [ErrorExample(name, one["error"]["message"], _indented(one)) for name, one in values]
     meaning = response.get("description", "")
     return Answer(status, meaning, [] if shown else list(_contents(response, schemas)), shown)
 
