@@ -57,6 +57,7 @@ OF_UPSTREAMS = {
     *("circuit_open", "content_filtered", "context_length_exceeded", "description_unusable"),
     *("image_fetch_failed", "image_pending", "image_too_large", "invalid_image", "invalid_size"),
     *("invalid_request", "job_running", "judge_unparsable", "no_image_returned", "not_supported"),
+    *("no_video_returned", "outcome_unknown"),
     *("overloaded", "pictures_unavailable", "result_download_failed", "result_expired"),
     *("task_failed", "task_not_found", "upstream_account", "upstream_auth"),
     *("connect_timeout", "upstream_bad_response", "upstream_disconnected", "upstream_dns"),

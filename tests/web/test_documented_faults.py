@@ -8,13 +8,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from llm_api.upstream.faults import ShuttingDown
 from llm_api.upstream.http import connecting
 from llm_api.upstream.media import vendor_answers
+from llm_api.upstream.media.vendor_answers import CreatedAnswer
 from llm_api.upstream.vendors.error_body import VendorError
 from llm_api.upstream.vendors.error_meanings import REASONS, Refusal
 from llm_api.web.making.example_picture import ONE_PIXEL
 from tests.conftest import AppOf
 from tests.support import image_quirks, replies
+from tests.support.film_upstream import FilmVendor
 from tests.support.image_upstream import ImageVendor
 from tests.support.replies import Reply
 from tests.support.tls import TlsUpstream
@@ -100,6 +103,8 @@ OF_TEXTS = {"createCompletion", "createEmbeddings"}
 OWN = {(operation, "400", reason) for operation in OF_JUDGES for reason in JUDGED}
 OWN |= {(operation, "404", "not_supported") for operation in OF_TEXTS}
 OWN |= {("createVideo", "400", "not_supported")}
+FETCHED_FOR_CHATS = ("400", "image_fetch_failed")
+OF_MAKERS = {"generateImages", "createImage", "createImageEdit", "generateVideo"}
 MANY = 100
 
 
@@ -123,6 +128,16 @@ def vendor() -> Iterator[ImageVendor]:
         yield running
 
 
+def is_of_chats(one: DocumentedError) -> bool:
+    """Whether an example is not also what vendors or judges answer in their own words.
+
+    Tests below, and tests/web/videos/test_documented_films.py have those.
+    """
+    if one.operation in OF_MAKERS and (one.status, one.reason) != FETCHED_FOR_CHATS:
+        return one.reason not in PICTURES
+    return (one.operation, one.status, one.reason) not in OWN
+
+
 @pytest.mark.parametrize("reason", FAULTS)
 def test_a_model_that_fails(
     module_app: Flask, service_upstream: ScriptedUpstream, examples: Examples, reason: str
@@ -131,16 +146,15 @@ def test_a_model_that_fails(
     service_upstream.clear()
     service_upstream.script(*[FAULTS[reason]] * MANY)
     hurried = {"X-Request-Timeout": "0.2"} if reason == "upstream_timeout" else {}
-    # tests/web/videos/test_documented_films.py has what is waited for, and what has become of it.
-    asked = [one for one in examples if "/images/" not in one.path and one.method == "POST"]
-    asked = [one for one in asked if one.operation != "generateVideo"]
-    asked = [one for one in asked if (one.operation, one.status, reason) not in OWN]
+    asked = [one for one in examples if one.method == "POST"]
+    asked = [one for one in asked if is_of_chats(one)]
 
-    # A film is begun, and then fails: the chat of its beginning rewrites its prompt.
+    # Pictures and films fail before they are begun: a chat rewrites their prompts.
     rewritten = {"optimize_prompt": True}
 
     def ask(one: DocumentedError) -> Any:
-        more = {"json": one.body | rewritten} if one.operation == "createVideo" else {}
+        is_made = any(kind in one.path for kind in ("/images/", "/videos"))
+        more = {"json": one.body | rewritten} if is_made else {}
         return one.send(client, ADMIN_KEY, headers=hurried, **more)
 
     found = differences(asked, reason, ask)
@@ -229,6 +243,22 @@ def test_a_model_that_is_left_alone(app_of: AppOf, examples: Examples) -> None:
     assert found == {}
 
 
+def test_what_was_at_work_when_the_service_was_stopped(
+    app_of: AppOf, vendor: ImageVendor, examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise ShuttingDown
+
+    monkeypatch.setattr(CreatedAnswer, "read", fails)
+    with FilmVendor("ark") as cinema:
+        urls = {"IMAGE_LLM_API_URL": vendor.url, "VIDEO_LLM_API_URL": cinema.url}
+        client = app_of(CLOSED | UPSTREAM | urls).test_client()
+
+        found = differences(examples, "outcome_unknown", lambda one: order(client, one))
+
+    assert found == {}
+
+
 @pytest.mark.parametrize("reason", PICTURES)
 def test_pictures_that_are_not_made(
     app_of: AppOf,
@@ -243,6 +273,7 @@ def test_pictures_that_are_not_made(
     turn, body = PICTURES[reason]
     vendor.on("create", *[turn] * MANY if turn else [])
     made = [one for one in examples if "/images/" in one.path and one.method == "POST"]
+    made = [one for one in made if (one.status, one.reason) != FETCHED_FOR_CHATS]
     picture = {"invalid_image": NO_PICTURE, "image_too_large": TOO_LARGE}.get(reason, ONE_PIXEL)
 
     def ask(one: DocumentedError) -> Any:

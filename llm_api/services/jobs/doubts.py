@@ -17,8 +17,6 @@ from llm_api.services.jobs.document import (
     KnownError,
 )
 
-_REASON = "outcome_unknown"
-
 
 def without_doubts(document: JobDocument[Any], files: Sequence[StoredFile]) -> JobDocument[Any]:
     """End the parts that were submitted when the process died: never is one sent again.
@@ -43,14 +41,15 @@ def without_doubts(document: JobDocument[Any], files: Sequence[StoredFile]) -> J
 def _ended(document: JobDocument[Any], index: int, kept: tuple[KeptFile, ...]) -> JobDocument[Any]:
     is_whole = len(kept) == document.parts[index].count
     fitted, upstream = document.fitted, document.upstream
-    attempt = Attempt(upstream, upstream, fitted.model, None if is_whole else _REASON)
+    unknown = unknown_outcome()
+    attempt = Attempt(upstream, upstream, fitted.model, None if is_whole else unknown.reason)
     return replace(
         document.with_part(
             index,
             state=DONE if is_whole else UNKNOWN,
             kept=kept,
             delivered=len(kept),
-            error=None if is_whole else KnownError.of(unknown_outcome()),
+            error=None if is_whole else KnownError.of(unknown),
         ),
         attempts=(*document.attempts, attempt),
     )
@@ -61,7 +60,7 @@ def unknown_outcome() -> ApiError:
     error = Unavailable(
         "The service was stopped while the model was at work; whether it has made"
         " anything is not known.",
-        reason=_REASON,
+        reason="outcome_unknown",
         retryable=False,
     )
     return error.replaced(may_have_charged=True)

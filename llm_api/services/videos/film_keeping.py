@@ -17,6 +17,7 @@ from llm_api.services.jobs.file_keeping import MAX_PICTURE_BYTES, FileKeeper, pa
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
 from llm_api.services.videos.film_facts import FilmFacts, NotAFilm, film_facts
 from llm_api.services.videos.video_document import VideoDocument
+from llm_api.upstream.media.making_errors import no_film, picture_failure
 
 MAX_BYTES = 2 << 30  # of one film
 _MAX_LINK_PAUSE_S = 300.0
@@ -75,8 +76,7 @@ class FilmKeeper(FileKeeper):
         except ApiError as error:
             return MakingFailure(error.reason, error.message)
         except NotAFilm:
-            message = "The video model has sent something that is no film."
-            return MakingFailure("no_video_returned", message)
+            return picture_failure(no_film())
         if saved is None:
             saved = self.save(claimed, file, facts.media_type, facts.width, facts.height)
         return KeptFile(

@@ -20,7 +20,7 @@ from llm_api.services.routing.wrong_kinds import made_elsewhere
 from llm_api.upstream.media.fetching import result_error
 from llm_api.upstream.media.links import LinkFailed
 from llm_api.upstream.media.making_errors import no_image
-from llm_api.web.call_errors import OF_CALLERS
+from llm_api.web.call_errors import OF_CALLERS, OF_REWRITING
 from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.making.example_errors import (
     BODY_TOO_LARGE,
@@ -71,6 +71,7 @@ _OTHERS: Sequence[ApiError] = (
     PICTURES_AWAY,
     *OF_CALLERS,
     *OF_VENDORS,
+    *OF_REWRITING,
 )
 # Of loops, whose tries and verdicts cost money.
 LOOP_ERRORS: Sequence[ApiError] = (

@@ -9,6 +9,7 @@ from llm_api.errors import (
     NotFound,
     UnsupportedMedia,
 )
+from llm_api.services.jobs.doubts import unknown_outcome
 from llm_api.upstream.faults import too_large, while_waiting
 from llm_api.upstream.media.making_errors import (
     bad_answer,
@@ -55,6 +56,7 @@ OF_VENDORS: Sequence[ApiError] = (
     charged(too_large().error),
     task_failed(None, may_have_charged=False),
     task_not_found(),
+    unknown_outcome(),
 )
 
 

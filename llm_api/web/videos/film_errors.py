@@ -18,6 +18,7 @@ from llm_api.services.routing.wrong_kinds import made_elsewhere
 from llm_api.services.videos.video_models import VIDEO_MODELS
 from llm_api.upstream.media.fetching import result_error
 from llm_api.upstream.media.links import LinkFailed
+from llm_api.upstream.media.making_errors import no_film
 from llm_api.web.call_errors import OF_CALLERS
 from llm_api.web.documented_errors import MODEL_ERRORS, RATE_LIMITED
 from llm_api.web.making.example_errors import (
@@ -51,6 +52,7 @@ OF_THE_END: Sequence[ApiError] = (
     ),
     InvalidRequest("The task was cancelled at the model service.", reason="cancelled"),
     result_error(LinkFailed("It could not be fetched."), "film"),
+    no_film(),
     *OF_VENDORS,
 )
 _OTHERS: Sequence[ApiError] = (

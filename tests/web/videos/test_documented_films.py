@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from llm_api.services.videos.film_facts import NotAFilm
+from llm_api.services.videos.film_keeping import FilmKeeper
 from llm_api.upstream.media import vendor_answers
 from tests.support import replies
 from tests.support.replies import Reply, redirect
@@ -47,7 +49,7 @@ OF_FRAMES = {
 WORDS = {"task_failed": "failed", "task_expired": "expired", "cancelled": "cancelled"}
 OF_RUNNING = {"task_not_cancellable", "task_not_ready", "job_running"}
 OWN = {
-    *("range_not_satisfiable", "result_download_failed", "result_expired"),
+    *("no_video_returned", "range_not_satisfiable", "result_download_failed", "result_expired"),
     *(*OF_RUNNING, *OF_THE_END, *OF_ORDERS, *OF_FRAMES, *WORDS),
     "task_not_found",
 }
@@ -72,7 +74,7 @@ OF_ALL = {
 OF_UPSTREAMS = {
     *("circuit_open", "connect_timeout", "context_length_exceeded", "upstream_dns"),
     *("upstream_rejected", "upstream_starting", "upstream_tls", "upstream_unavailable"),
-    "upstream_unreachable",
+    *("outcome_unknown", "upstream_unreachable"),
 }
 
 
@@ -131,6 +133,9 @@ def differences_at_the_end(cinema: Cinema, examples: Examples, reason: str) -> d
 
     of_the_end = {"generateVideo", "downloadVideoContent"}
     ends = [one for one in examples if one.operation in of_the_end]
+    # tests/web/test_documented_faults.py has what a chat cannot fetch.
+    of_chats = ("generateVideo", "400", "image_fetch_failed")
+    ends = [one for one in ends if (one.operation, one.status, one.reason) != of_chats]
     assert {one.operation for one in ends if one.reason == reason} == of_the_end
     return differences(ends, reason, ask)
 
@@ -163,6 +168,18 @@ def test_a_film_that_cannot_be_copied(cinema: Cinema, examples: Examples) -> Non
     cinema.vendor.on("picture", *[redirect(302, "file:///etc/passwd")] * 2)
 
     assert differences_at_the_end(cinema, examples, "result_download_failed") == {}
+
+
+def test_a_film_that_is_none(
+    cinema: Cinema, examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise NotAFilm
+
+    # Over a minute would be waited for another film.
+    monkeypatch.setattr(FilmKeeper, "_film", fails)
+
+    assert differences_at_the_end(cinema, examples, "no_video_returned") == {}
 
 
 def test_a_film_whose_file_is_gone(cinema: Cinema, content: Examples, made: dict[str, Any]) -> None:

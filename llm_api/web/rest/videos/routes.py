@@ -8,6 +8,7 @@ from llm_api.domain.videos import FIRST_FRAME
 from llm_api.errors import InvalidRequest
 from llm_api.services.jobs.job_store import JOB_RUNNING, JOBS_AWAY
 from llm_api.services.videos import VideoJob
+from llm_api.web.call_errors import OF_REWRITING
 from llm_api.web.making.answer_parts import warning_headers
 from llm_api.web.making.example_errors import CALLBACK_ERRORS, NO_SUCH_TASK
 from llm_api.web.making.jobs import awaited_job, preferred_wait
@@ -79,7 +80,7 @@ _WRONG_PURGE = InvalidRequest.of_field("purge", "must be 0 or 1.", reason="out_o
 )
 @blueprint.errors(
     *AWAITED_ERRORS,
-    examples=[*film_examples(_WRONG, FIRST_FRAME), *CALLBACK_ERRORS, *OF_THE_END],
+    examples=[*film_examples(_WRONG, FIRST_FRAME), *CALLBACK_ERRORS, *OF_THE_END, *OF_REWRITING],
 )
 def generate_video(order: VideoOrder) -> Response:
     """Have a film made; with a first frame, from that."""
