@@ -10,18 +10,21 @@ from typing import BinaryIO, cast
 
 from llm_api.domain.files import StoredFile
 from llm_api.domain.making import MakingFailure, VendorFile
-from llm_api.errors import ApiError, Unavailable
+from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.pictures.facts import PictureError, PicturesUnavailable
 from llm_api.services.jobs.document import KeptFile
 from llm_api.services.jobs.file_keeping import MAX_PICTURE_BYTES, FileKeeper, pauses_of_store
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
 from llm_api.services.videos.film_facts import FilmFacts, NotAFilm, film_facts
 from llm_api.services.videos.video_document import VideoDocument
-from llm_api.upstream.media.making_errors import no_film, picture_failure
+from llm_api.upstream.media.making_errors import picture_failure
 
 MAX_BYTES = 2 << 30  # of one film
 _MAX_LINK_PAUSE_S = 300.0
 _EXPIRED = "result_expired"
+NO_FILM = UpstreamFault(
+    "The video model has sent something that is no film.", reason="no_video_returned"
+)
 # What keeps a picture that comes with a film from being kept.
 _NO_HARM = (ApiError, PictureError, PicturesUnavailable, OSError)
 # Writes what is at a vendor's address to a file: the address, the job, and the most bytes.
@@ -76,7 +79,7 @@ class FilmKeeper(FileKeeper):
         except ApiError as error:
             return MakingFailure(error.reason, error.message)
         except NotAFilm:
-            return picture_failure(no_film())
+            return picture_failure(NO_FILM)
         if saved is None:
             saved = self.save(claimed, file, facts.media_type, facts.width, facts.height)
         return KeptFile(

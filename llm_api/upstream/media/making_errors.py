@@ -135,12 +135,6 @@ def no_image() -> ApiError:
     return charged(UpstreamFault(message, reason="no_image_returned"))
 
 
-def no_film() -> ApiError:
-    """Return the error of a link to a film that has led to something else, however often."""
-    message = "The video model has sent something that is no film."
-    return UpstreamFault(message, reason="no_video_returned")
-
-
 def bad_answer(what: str) -> ApiError:
     """Return the error of an answer that is not what the API promises: `what` was sent."""
     message = f"The model service sent {what}."

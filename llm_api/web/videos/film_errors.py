@@ -15,10 +15,10 @@ from llm_api.errors import (
 )
 from llm_api.services.files import PICTURES_AWAY
 from llm_api.services.routing.wrong_kinds import made_elsewhere
+from llm_api.services.videos.film_keeping import NO_FILM
 from llm_api.services.videos.video_models import VIDEO_MODELS
 from llm_api.upstream.media.fetching import result_error
 from llm_api.upstream.media.links import LinkFailed
-from llm_api.upstream.media.making_errors import no_film
 from llm_api.web.call_errors import OF_CALLERS
 from llm_api.web.documented_errors import MODEL_ERRORS, RATE_LIMITED
 from llm_api.web.making.example_errors import (
@@ -52,7 +52,7 @@ OF_THE_END: Sequence[ApiError] = (
     ),
     InvalidRequest("The task was cancelled at the model service.", reason="cancelled"),
     result_error(LinkFailed("It could not be fetched."), "film"),
-    no_film(),
+    NO_FILM,
     *OF_VENDORS,
 )
 _OTHERS: Sequence[ApiError] = (
