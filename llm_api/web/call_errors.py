@@ -12,6 +12,7 @@ from llm_api.domain.budget_periods import DAY
 from llm_api.domain.calls import IMAGE, VIDEO, Operation
 from llm_api.errors import ApiError
 from llm_api.services.idempotency import key_reused
+from llm_api.services.keys.guess_limit import too_many_guesses
 from llm_api.services.quotas.budgets import budget_away, without_price
 from llm_api.services.quotas.exceeded import over_budget, over_concurrency
 from llm_api.services.routing.prompt_models import NO_MODEL
@@ -28,7 +29,12 @@ from llm_api.upstream.faults import (
 from llm_api.upstream.vendors.error_body import VendorError
 from llm_api.upstream.vendors.error_meanings import REASONS, Refusal, of_plain_status
 from llm_api.upstream.vendors.errors import without_path
-from llm_api.web.documented_errors import MODEL_FORBIDDEN, NO_SUCH_MODEL, RATE_LIMITED
+from llm_api.web.documented_errors import (
+    MODEL_FORBIDDEN,
+    NO_SUCH_MODEL,
+    RATE_LIMITED,
+    ROUTE_FORBIDDEN,
+)
 
 # Of budgets and repeats, whatever is called, also for several calls at once.
 OF_BUDGETS: Sequence[ApiError] = (
@@ -40,6 +46,8 @@ OF_BUDGETS: Sequence[ApiError] = (
 # Of keys, too.
 OF_CALLERS: Sequence[ApiError] = (
     *OF_BUDGETS,
+    ROUTE_FORBIDDEN,
+    too_many_guesses(wait=1.0),
     MODEL_FORBIDDEN,
     over_concurrency(1, "key.concurrent_requests"),
 )

@@ -16,12 +16,12 @@ from llm_api.errors import (
     NotFound,
     RateLimited,
     ServiceError,
-    Unauthorized,
     Unavailable,
     UnsupportedMedia,
 )
 from llm_api.services.keys.service import ambiguous
 from llm_api.upstream.faults import bad_response, overloaded, timed_out
+from llm_api.web.access.authentication import unauthorized
 from llm_api.web.request.context import REQUEST_ID
 from llm_api.web.response.error_formats import error_document, error_status
 
@@ -59,7 +59,6 @@ _MEANINGS: Mapping[int, str] = {
 _RETRIED = (429, 503, 529)
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
 _REQUEST_ID = "req_5f0c2b9e7a4d41d68e13b0aa"
-_CHALLENGE = "send a valid one as `Authorization: Bearer KEY`, or as `x-api-key: KEY`."
 
 NO_SUCH_MODEL = NotFound.of_field(
     "model", "must be one that GET /v1/models lists.", reason="model_not_found"
@@ -67,6 +66,9 @@ NO_SUCH_MODEL = NotFound.of_field(
 MODEL_FORBIDDEN = Forbidden(
     "The key is not for this model; GET /v1/models lists those it is for.",
     reason="model_not_allowed",
+)
+ROUTE_FORBIDDEN = Forbidden(
+    "The API key may not be used for this route.", reason="route_not_allowed"
 )
 RATE_LIMITED = RateLimited(
     "The limit is 60 per 1 minute; try again later.",
@@ -85,8 +87,9 @@ USAGE_AWAY = Unavailable(
 )
 # Where a route names none of its own.
 _EXAMPLES: Sequence[ApiError] = (
-    Unauthorized(f"The API key is not valid; {_CHALLENGE}", reason="invalid_api_key"),
-    Forbidden("The API key may not be used for this route.", reason="route_not_allowed"),
+    unauthorized(is_presented=True),
+    unauthorized(is_presented=False),
+    ROUTE_FORBIDDEN,
     NO_SUCH_MODEL,
     BodyTooLarge("The body must be at most 20 MiB.", reason="body_too_large"),
     UnsupportedMedia(

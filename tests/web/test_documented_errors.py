@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ OF_KINDS = {
     "model_rewrites_prompts": "optimize/image",
 }
 LONG = "x" * 201  # longer than a boundary may be
+PINNED = {"prompt": "A cat", "type": "image", "pin": f"rw_{'0' * 32}_{'0' * 16}"}
 NO_FILM = f"video_{'0' * 32}"
 JSON_TYPE = {"Content-Type": "application/json"}
 GENERATE, KEYS, GROUPS = "/api/v1/images/generate", "/api/v1/keys", "/api/v1/groups"
@@ -78,7 +80,8 @@ OWN = {
     *("rewrite_not_found", "rewrites_not_kept", "route_not_allowed", "store_unavailable"),
     *("seconds_do_not_add_up", "unsupported_media_type", "video_model_not_configured"),
     *("model_makes_films", "model_makes_images", "model_rewrites_prompts"),
-    *("webhooks_not_configured",),
+    *("optimizer_bad_output", "pin_mismatch"),
+    *("missing_api_key", "too_many_invalid_keys", "webhooks_not_configured"),
 }
 # A field that is wrong, by operation; None leaves it out.
 WRONG: Mapping[str, Mapping[str, Any]] = {
@@ -163,6 +166,20 @@ def test_no_example_is_left_out(examples: Examples) -> None:
 
 def test_a_wrong_key(client: FlaskClient, examples: Examples) -> None:
     assert differences(examples, "invalid_api_key", lambda one: one.send(client, "wrong")) == {}
+
+
+def test_no_key(client: FlaskClient, examples: Examples) -> None:
+    assert differences(examples, "missing_api_key", lambda one: one.send(client)) == {}
+
+
+def test_an_address_that_guesses_keys(app_of: AppOf, examples: Examples) -> None:
+    client, guesses = app_of(CLOSED | UPSTREAM).test_client(), count()
+
+    def ask(one: DocumentedError) -> Any:
+        answers = (one.send(client, f"wrong-{next(guesses)}") for _ in range(40))
+        return next(answer for answer in answers if "too_many_invalid_keys" in answer.text)
+
+    assert differences(examples, "too_many_invalid_keys", ask) == {}
 
 
 def test_a_key_that_is_no_admins(client: FlaskClient, examples: Examples) -> None:
@@ -350,7 +367,7 @@ def test_a_bug(app_of: AppOf, examples: Examples) -> None:
 
 
 def test_a_store_that_is_away(app_of: AppOf, tmp_path: Path, examples: Examples) -> None:
-    app = app_of(CLOSED | UPSTREAM)
+    app = app_of(CLOSED | UPSTREAM | {"REWRITE_STORE": "sql"})
     client = app.test_client()
     unused = key_with(client)
     picture = client.post(GENERATE, json=SKETCH, headers=ADMIN).get_json()["data"][0]["url"]
@@ -363,7 +380,8 @@ def test_a_store_that_is_away(app_of: AppOf, tmp_path: Path, examples: Examples)
     def ask(one: DocumentedError) -> Any:
         if one.operation == "getFile":
             return client.get(picture, headers=ADMIN)
-        return one.send(client, unused if one.operation == "getOwnKey" else ADMIN_KEY)
+        more = {"json": PINNED} if one.operation == "optimizePrompt" else {}
+        return one.send(client, unused if one.operation == "getOwnKey" else ADMIN_KEY, **more)
 
     for reason in ("store_unavailable", "keys_unavailable"):
         assert differences(examples, reason, ask) == {}
@@ -371,10 +389,8 @@ def test_a_store_that_is_away(app_of: AppOf, tmp_path: Path, examples: Examples)
 
 def test_what_is_not_there(app_of: AppOf, examples: Examples) -> None:
     client = app_of(CLOSED | UPSTREAM | {"REWRITE_STORE": "sql"}).test_client()
-    pinned = {"prompt": "A cat", "type": "image", "pin": f"rw_{'0' * 32}_{'0' * 16}"}
-
     beside: Mapping[str, Mapping[str, Any]] = {
-        "optimizePrompt": {"json": pinned},
+        "optimizePrompt": {"json": PINNED},
         "listVideos": {"query_string": {"after": NO_FILM}},
         "listOpenAIVideos": {"query_string": {"after": NO_FILM}},
     }
@@ -484,7 +500,55 @@ def test_what_is_not_configured(app_of: AppOf, examples: Examples, reason: str) 
         body = two if one.operation == "scoreImage" else body
         return one.send(client, ADMIN_KEY, **{"json": body} if body else {})
 
-    assert differences(examples, reason, ask) == {}
+    # A pin is looked up where prompts are rewritten at all.
+    found = differences(
+        [
+            one
+            for one in examples
+            if (one.operation, reason) != ("optimizePrompt", "rewrites_not_kept")
+        ],
+        reason,
+        ask,
+    )
+
+    assert found == {}
+
+
+def test_rewrites_that_nobody_keeps(client: FlaskClient, examples: Examples) -> None:
+    asked = [one for one in examples if one.operation == "optimizePrompt"]
+
+    found = differences(
+        asked, "rewrites_not_kept", lambda one: one.send(client, ADMIN_KEY, json=PINNED)
+    )
+
+    assert found == {}
+
+
+def test_a_rewrite_of_another_prompt(
+    app_of: AppOf, upstream: ScriptedUpstream, examples: Examples
+) -> None:
+    kept = {"REWRITE_STORE": "sql", "FAST_LLM_API_URL": upstream.url}
+    client = app_of(CLOSED | UPSTREAM | kept).test_client()
+    rewritten = {"optimized_prompt": "A gray cat sits on a wooden chair, soft light."}
+    upstream.script(says(rewritten), says(rewritten))
+
+    def ask(one: DocumentedError) -> Any:
+        pin = one.send(client, ADMIN_KEY).headers["x-rewrite-id"]
+        return one.send(client, ADMIN_KEY, json={**one.body, "prompt": "A dog", "pin": pin})
+
+    assert differences(examples, "pin_mismatch", ask) == {}
+
+
+def test_a_model_that_writes_no_prompt(
+    app_of: AppOf, upstream: ScriptedUpstream, examples: Examples
+) -> None:
+    client = app_of(CLOSED | UPSTREAM | {"FAST_LLM_API_URL": upstream.url}).test_client()
+    upstream.script(replies.completion(""), replies.completion(""))
+
+    def ask(one: DocumentedError) -> Any:
+        return one.send(client, ADMIN_KEY, json={**one.body, "on_failure": "error"})
+
+    assert differences(examples, "optimizer_bad_output", ask) == {}
 
 
 def test_shots_that_do_not_fill_the_time(client: FlaskClient, examples: Examples) -> None:

@@ -45,8 +45,13 @@ class GuessLimit:
             now = self._clock()
             wait = self._restored_at.get(address, now) - now - (_BURST - 1) * _INTERVAL_S
         if wait > 0:
-            raise RateLimited(
-                "This address has presented too many keys that are not valid; try again later.",
-                reason="too_many_invalid_keys",
-                retry_after=math.ceil(wait),
-            )
+            raise too_many_guesses(wait)
+
+
+def too_many_guesses(wait: float) -> RateLimited:
+    """Return the error of an address that has no guess left for `wait` more seconds."""
+    return RateLimited(
+        "This address has presented too many keys that are not valid; try again later.",
+        reason="too_many_invalid_keys",
+        retry_after=math.ceil(wait),
+    )

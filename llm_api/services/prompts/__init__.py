@@ -10,7 +10,7 @@ against, `read_checkpoint` reads a sentence about a picture in the same way, and
 the language of a text, and `without_marks` returns a reply without its thoughts. `KeptRewrites`
 keeps rewrites where `Keeping` says, such as in `SharedRewrites`, under ids of the form
 `REWRITE_ID`; `NO_SUCH_REWRITE` and `NOT_KEPT` are its errors, and `NO_REWRITES` is that of a
-service that rewrites nothing.
+service that rewrites nothing. `OF_REWRITES` are all errors of a single rewrite.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done, `experiment` records it in its lineage.
@@ -41,7 +41,7 @@ from llm_api.services.prompts.keeping.rewrite_keeping import (
 from llm_api.services.prompts.keeping.rewrite_leases import SharedRewrites
 from llm_api.services.prompts.keeping.rewrite_names import REWRITE_ID
 from llm_api.services.prompts.language import is_chinese
-from llm_api.services.prompts.optimizer import NO_REWRITES, PromptOptimizer
+from llm_api.services.prompts.optimizer import NO_REWRITES, OF_REWRITES, PromptOptimizer
 from llm_api.services.prompts.requirements.lost import lost_requirements
 from llm_api.services.prompts.requirements.requirements import read_checkpoint, requirements_of
 from llm_api.services.prompts.sight import VisionModels
@@ -51,6 +51,7 @@ __all__ = [
     "NOT_KEPT",
     "NO_REWRITES",
     "NO_SUCH_REWRITE",
+    "OF_REWRITES",
     "REWRITE_ID",
     "Constraints",
     "Experiment",

@@ -28,7 +28,14 @@ from llm_api.services.prompts.experiment import (
     nothing_within,
     rewrite_event,
 )
-from llm_api.services.prompts.keeping.rewrite_keeping import Keeping, KeptRewrites
+from llm_api.services.prompts.keeping.rewrite_keeping import (
+    NO_SUCH_REWRITE,
+    NOT_KEPT,
+    PIN_OF_ANOTHER,
+    REWRITES_AWAY,
+    Keeping,
+    KeptRewrites,
+)
 from llm_api.services.prompts.keeping.rewrite_names import WantedRewrite, wanted_rewrite
 from llm_api.services.prompts.negative_prompts import negative_prompt
 from llm_api.services.prompts.rewrite_result import RewriteResult
@@ -47,6 +54,11 @@ NO_REWRITES = Unavailable(
     reason="prompt_optimization_disabled",
     retryable=False,
 )
+NO_REWRITE = UpstreamFault(
+    "The model service wrote no usable prompt.", reason="optimizer_bad_output", retryable=True
+)
+# Of a single rewrite, beside those of its call.
+OF_REWRITES = (NO_SUCH_REWRITE, NO_REWRITES, NOT_KEPT, PIN_OF_ANOTHER, REWRITES_AWAY, NO_REWRITE)
 
 
 class PromptOptimizer:
@@ -217,11 +229,7 @@ def _require_rewrite(task: Task, result: RewriteResult) -> None:
     """Raise UpstreamFault if there is no usable rewrite at all and the request wants an error."""
     is_made = any(one.rewrites for one in (result, *result.others))
     if not is_made and task.request.on_failure == "error":
-        raise UpstreamFault(
-            "The model service wrote no usable prompt.",
-            reason="optimizer_bad_output",
-            retryable=True,
-        )
+        raise NO_REWRITE.replaced()
 
 
 def _returns_original(task: Task, error: ApiError) -> bool:

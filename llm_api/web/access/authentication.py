@@ -79,7 +79,7 @@ class AccessControl:
             if OPERATOR in environ and not (rules.is_admin or rules.needs_key):
                 return
             presented = environ.get("HTTP_AUTHORIZATION") or environ.get("HTTP_X_API_KEY")
-            raise _unknown(is_presented=bool(presented))
+            raise unauthorized(is_presented=bool(presented))
         if rules.is_admin and not key.is_admin:
             raise Forbidden("This route requires an admin's API key.", reason="admin_required")
         if key.routes is not None and not (rules.needs_key or _is_allowed(key)):
@@ -107,8 +107,8 @@ def _is_allowed(key: ApiKey) -> bool:
     return is_own_file or key.allows_route(request.path)
 
 
-def _unknown(*, is_presented: bool) -> ApiError:
-    """Make the error; it does not tell unknown, expired and disabled keys apart."""
+def unauthorized(*, is_presented: bool) -> ApiError:
+    """Return the error of a wrong key, whether unknown, expired or disabled, or of none."""
     if is_presented:
         return Unauthorized(
             "The API key is not valid; send a valid one as `Authorization: Bearer KEY`, or as"

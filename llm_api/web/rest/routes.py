@@ -9,7 +9,7 @@ from llm_api.domain.calls import CallResult, Completion, ModelRequest
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.prompt_batches import BatchOutcome
-from llm_api.services.prompts import NO_REWRITES, NO_SUCH_REWRITE, NOT_KEPT
+from llm_api.services.prompts import NO_REWRITES, NO_SUCH_REWRITE, NOT_KEPT, OF_REWRITES
 from llm_api.web.call_errors import (
     OF_BUDGETS,
     OF_CALLERS,
@@ -96,8 +96,7 @@ def chat(body: ModelRequest) -> CallResult[Completion]:
     examples=[
         _WRONG_PROMPT,
         _WRONG_SECONDS,
-        NO_SUCH_REWRITE,
-        NO_REWRITES,
+        *OF_REWRITES,
         *OF_CALLERS,
         *OF_REWRITING,
         RATE_LIMITED,

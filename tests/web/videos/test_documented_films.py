@@ -68,7 +68,7 @@ OF_ALL = {
     *("price_unknown", "webhooks_not_configured"),
     *("method_not_allowed", "model_not_allowed", "model_not_found", "out_of_range"),
     *("rate_limited", "route_not_allowed", "store_unavailable", "unsupported_media_type"),
-    "video_model_not_configured",
+    *("missing_api_key", "too_many_invalid_keys", "video_model_not_configured"),
 }
 # tests/web/test_documented_faults.py has these, of all that are made.
 OF_UPSTREAMS = {

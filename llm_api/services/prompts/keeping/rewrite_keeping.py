@@ -47,12 +47,12 @@ NOT_KEPT = Unavailable(
     reason="rewrites_not_kept",
     retryable=False,
 )
-_AWAY = Unavailable(
+REWRITES_AWAY = Unavailable(
     "Rewrites cannot be looked up at the moment; try again.",
     reason="store_unavailable",
     retry_after=5,
 )
-_OF_ANOTHER = InvalidRequest.of_field(
+PIN_OF_ANOTHER = InvalidRequest.of_field(
     "pin",
     "must be the rewrite_id of a rewrite of the same prompt with the same fields; include_details,"
     " include_negative_prompt, on_failure and max_wait_ms may differ.",
@@ -242,7 +242,7 @@ class KeptRewrites:
         if kept is None:
             raise NO_SUCH_REWRITE.replaced()
         if kept.document["asked"] != asked_of(request):
-            raise _OF_ANOTHER.replaced()
+            raise PIN_OF_ANOTHER.replaced()
         if kept.expires_at is not None:
             self._firmly(partial(shared.pin, name))
         return replace(result_of(kept.document), is_pinned=True)
@@ -270,7 +270,7 @@ class KeptRewrites:
         try:
             return self._run(act)
         except StoreError as error:
-            raise _AWAY.replaced() from error
+            raise REWRITES_AWAY.replaced() from error
 
     def _try(self, act: Callable[[], _T], *, otherwise: _T) -> _T:
         """Return what the store answers, or `otherwise` where it is away."""
