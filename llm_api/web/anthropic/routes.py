@@ -22,10 +22,15 @@ from llm_api.web.anthropic.schemas import (
     MessagesRequest,
     MessagesRequestSchema,
 )
-from llm_api.web.call_errors import call_examples
+from llm_api.web.call_errors import OF_OTHER_KINDS, call_examples
 from llm_api.web.dialects import answering
 from llm_api.web.dialects.answering import refuses_unknown
-from llm_api.web.documented_errors import BODY_ERRORS, MODEL_ERRORS, MODEL_FORBIDDEN
+from llm_api.web.documented_errors import (
+    BODY_ERRORS,
+    MODEL_ERRORS,
+    MODEL_FORBIDDEN,
+    ROUTE_FORBIDDEN,
+)
 from llm_api.web.idempotency import cached_as
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answer_with, json_response
@@ -80,7 +85,9 @@ def create_message(body: MessagesRequest) -> Response:
 @blueprint.doc(operationId="countMessageTokens")
 @blueprint.arguments(CountTokensRequestSchema(), example=_CONVERSATION)
 @blueprint.response(200, TokenCountSchema(), description="An estimate; no model is called.")
-@blueprint.errors(*BODY_ERRORS, 404, examples=[_NO_MESSAGES, MODEL_FORBIDDEN])
+@blueprint.errors(
+    *BODY_ERRORS, 404, examples=[_NO_MESSAGES, MODEL_FORBIDDEN, ROUTE_FORBIDDEN, *OF_OTHER_KINDS]
+)
 def count_tokens(body: MessagesRequest) -> Response:
     """Estimate the tokens of a conversation, as the limits of this service do."""
     tokens = services().chat.count_tokens(body.model_request, caller())
