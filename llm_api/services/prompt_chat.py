@@ -28,8 +28,9 @@ from llm_api.domain.prompts import (
     PromptRequest,
 )
 from llm_api.domain.reminders import without_reminders
-from llm_api.errors import FieldError, InvalidRequest
+from llm_api.errors import InvalidRequest
 from llm_api.runtime.turns import base64_decoded
+from llm_api.services.field_names import in_own_words
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.routing.prompt_models import NO_MODEL, PromptModels
 
@@ -102,7 +103,8 @@ class PromptChat:
         try:
             result = self.optimizer.optimize(wanted, asking)
         except InvalidRequest as error:
-            raise _of_messages(error) from error
+            # It came in the messages.
+            raise in_own_words(error, {"prompt": "messages"}) from error
         completion = _completion(name, result.answer, result.report)
         return CallResult(completion, _report(result, request))
 
@@ -176,17 +178,6 @@ def _text_of(field: str, parts: Sequence[Mapping[str, Any]]) -> str:
         message = f"must be a prompt of 1 to {MAX_PROMPT_CHARS} characters."
         raise InvalidRequest.of_field(field, message, reason="out_of_range")
     return text
-
-
-def _of_messages(error: InvalidRequest) -> InvalidRequest:
-    """Return an error of the prompt as one of the messages, in which it came."""
-    if not any(one.field == "prompt" for one in error.fields):
-        return error
-    fields = tuple(
-        FieldError("messages", one.message) if one.field == "prompt" else one
-        for one in error.fields
-    )
-    return error.replaced(fields=fields, message=f"{fields[0].field}: {fields[0].message}")
 
 
 def _completion(name: str, answer: OptimizedPrompt, report: CallReport) -> Completion:

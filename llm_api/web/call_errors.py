@@ -5,12 +5,13 @@ Keys, budgets and repeats cause some, whatever is called; the others come from u
 
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from llm_api.domain.access import TOKENS
 from llm_api.domain.budget_periods import DAY
 from llm_api.domain.calls import IMAGE, VIDEO, Operation
-from llm_api.errors import ApiError
+from llm_api.errors import ApiError, InvalidRequest
+from llm_api.services.field_names import of_prompt
 from llm_api.services.idempotency import key_reused
 from llm_api.services.keys.guess_limit import too_many_guesses
 from llm_api.services.quotas.budgets import budget_away, without_price
@@ -108,5 +109,12 @@ def _meant(meaning: str, operation: Operation, *, model_was_named: bool = True) 
     return REASONS[meaning](refusal)
 
 
+def in_words(
+    own: Callable[[InvalidRequest], InvalidRequest], errors: Iterable[ApiError]
+) -> Sequence[ApiError]:
+    """Return errors of chats as a route has them whose callers send no messages."""
+    return [own(error) if isinstance(error, InvalidRequest) else error for error in errors]
+
+
 # Of a prompt that is rewritten before anything else: by the configured model.
-OF_REWRITING: Sequence[ApiError] = (configured_missing(), *of_chats())
+OF_REWRITING = in_words(of_prompt, (configured_missing(), *of_chats()))

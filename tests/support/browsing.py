@@ -29,6 +29,8 @@ _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _TIMEOUT_MS = 20_000
 # Playwright's five seconds are too few on a machine that runs other tests beside.
 expect.set_options(timeout=_TIMEOUT_MS)
+# Of what the service works at: its measuring processes and the local model give way to all else.
+WORK_MS = 100_000
 # A phone of 2026 at its narrowest, and a laptop.
 _SIZES: Mapping[str, tuple[int, int]] = {"phone": (360, 740), "desktop": (1280, 800)}
 _FAILED_LOAD = "Failed to load resource: the server responded with a status of "

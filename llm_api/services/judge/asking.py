@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from llm_api.domain.calls import Caller, CallReport, Completion, ModelRequest, Timing, TokenUsage
 from llm_api.domain.tracing import step
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
+from llm_api.services.field_names import in_own_words
 from llm_api.services.judge.picture_parts import unseen
 from llm_api.services.judge.questions import Question
 from llm_api.services.pricing import PriceList
@@ -169,7 +170,7 @@ def _completed(
     try:
         completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
     except InvalidRequest as error:
-        raise _for_who_named_it(error) from error
+        raise of_judged(error) from error
     choice = completion.document["choices"][0]
     message = choice["message"]
     # `moderation_hit_type` is Ark's: https://www.volcengine.com/docs/82379/1494384
@@ -180,13 +181,14 @@ def _completed(
     return completion
 
 
-def _for_who_named_it(error: InvalidRequest) -> InvalidRequest:
+def of_judged(error: InvalidRequest) -> InvalidRequest:
     """Return an error as the caller knows the request: it has no messages in it."""
-    if error.reason != "not_supported" or not any(
-        field.field.startswith("messages") for field in error.fields
-    ):
+    if not any(field.field.startswith("messages") for field in error.fields):
         return error
-    return blind_model().replaced(report=error.report)
+    if error.reason == "not_supported":
+        return blind_model().replaced(report=error.report)
+    is_of_picture = error.reason == "image_fetch_failed"
+    return in_own_words(error, {"messages": "image" if is_of_picture else "prompt"})
 
 
 def blind_model() -> InvalidRequest:

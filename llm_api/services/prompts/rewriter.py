@@ -8,6 +8,7 @@ from typing import Any
 
 from llm_api.domain.calls import Completion, Fallback, ModelRequest
 from llm_api.errors import ApiError, InvalidRequest
+from llm_api.services.field_names import of_prompt
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.flags import find_flags, without_flags
 from llm_api.services.prompts.repair import repairer
@@ -227,10 +228,16 @@ def _why_none(task: Task, reply: Reply) -> Violation:
 def complete(
     accounted: AccountedCall, at: Destination, parameters: Mapping[str, Any]
 ) -> Completion:
-    """Return a model's completion; raises InvalidRequest if a content filter refused the prompt."""
+    """Return a model's completion.
+
+    Raises InvalidRequest if the model or its content filter refused the prompt, in its words.
+    """
     # All but the prompt may be left out: a seed, too, is for models that take one.
     defaults = frozenset(parameters) - {"messages"}
-    completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
+    try:
+        completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
+    except InvalidRequest as error:
+        raise of_prompt(error) from error
     if completion.document["choices"][0].get("finish_reason") == "content_filter":
         message = "The model service's content filter refused the prompt."
         raise InvalidRequest(message, reason="content_filtered")

@@ -10,7 +10,7 @@ from flask import current_app, g
 from llm_api.domain.calls import CallResult, Completion
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
-from llm_api.web.dialects.field_names import in_own_words, own_names
+from llm_api.services.field_names import in_own_words, own_names
 from llm_api.web.openai.schemas import OpenAIRequest
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import header_safe

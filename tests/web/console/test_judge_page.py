@@ -7,15 +7,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.support.browsing import LOOKS, Chromium, Look, Watched, shown_text
+from tests.support.browsing import LOOKS, WORK_MS, Chromium, Look, Watched, shown_text
 from tests.support.judge import judge_env, judge_that
 from tests.support.pictures import sign_that_says
 from tests.support.service import Service
 from tests.support.tables import each
 from tests.web.console.seeing import SeeingModel
 
+pytestmark = pytest.mark.timeout(300)
+
 PATH = "/console/judge"
-TIMEOUT_MS = 45_000
 # Hands a file to the page as a drop or a paste of the operating system does.
 HAND_OVER = """
 async ([selector, kind, field, address]) => {
@@ -38,7 +39,7 @@ def file_of(data: bytes, name: str = "sign.png", kind: str = "image/png") -> Fil
 def judge(page: Page) -> None:
     """Have what was chosen judged."""
     page.get_by_role("button", name="Judge", exact=True).click()
-    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+    expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_a_chinese_page_says_in_chinese_what_was_measured(
         page.set_input_files("input[type=file]", file_of(sign_that_says("OPEN")))
         page.locator("#prompt").fill("写着“OPEN”的招牌，红色的猫")
         page.locator(".work-end .main").click()
-        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+        expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
 
         points = page.locator(".points li")
         expect(points.first).to_contain_text("测量：读到“OPEN”。")
@@ -245,7 +246,7 @@ def test_a_verdict_is_well_in_every_look(
         page = watched.open(PATH)
         page.set_input_files("input[type=file] >> nth=0", file_of(sign_that_says("OPEN")))
         page.locator(".button.main").click()
-        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+        expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
         page.locator(".code-box summary").click()
 
         assert watched.overflow() <= 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.support.browsing import Chromium, Watched, shown_text
+from tests.support.browsing import WORK_MS, Chromium, Watched, shown_text
 from tests.support.film_upstream import FilmVendor
 from tests.support.image_upstream import ImageVendor
 from tests.support.pictures import picture
@@ -17,13 +17,14 @@ from tests.web.conftest import environment_of
 from tests.web.console.screening import filming
 from tests.web.console.scripts import called
 
+pytestmark = pytest.mark.timeout(300)
+
 FILMS, PICTURES = "/console/films", "/console/pictures"
 ORDERS = "**/generate"
 PROMPT = "A red kite rises above a green hill"
 KEY = "0123456789abcdef0123456789abcdef"
 HEADER = "idempotency-key"
 UNKNOWN = "Whether the order has arrived is not known."
-TIMEOUT_MS = 45_000
 KEPT_TASK = "localStorage.getItem('llm_api.films.task')"
 LATE = 11 * 60_000
 
@@ -124,12 +125,12 @@ def lost(page: Page) -> None:
     """Have it made, and wait until the service has answered, which the page has not heard."""
     hold(page)
     order(page)
-    expect(page).to_have_title("held", timeout=TIMEOUT_MS)
+    expect(page).to_have_title("held", timeout=WORK_MS)
 
 
 def ended(page: Page) -> None:
     """Wait for what was made."""
-    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+    expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
 
 
 def keep(page: Page, **kept: Any) -> None:
@@ -176,10 +177,10 @@ def test_a_shot_whose_answer_is_lost_by_a_reload_is_followed_in_its_row(
     page.get_by_text("A storyboard").click()
     page.get_by_role("button", name="On the pier").click()
     page.get_by_role("button", name="Make the shots").click()
-    expect(page.locator("#shots")).to_be_focused(timeout=TIMEOUT_MS)
+    expect(page.locator("#shots")).to_be_focused(timeout=WORK_MS)
     hold(page)
     page.get_by_role("button", name="Make shot 2").click()
-    expect(page).to_have_title("held", timeout=TIMEOUT_MS)
+    expect(page).to_have_title("held", timeout=WORK_MS)
 
     page.reload()
 
@@ -228,7 +229,7 @@ def test_the_same_order_again_is_the_same_order_and_then_a_new_one(
     assert len(vendor.creates) == made + 1
 
     order(page)  # it was answered: this is another film
-    expect(page.locator(".kept-film")).to_have_count(2, timeout=TIMEOUT_MS)
+    expect(page.locator(".kept-film")).to_have_count(2, timeout=WORK_MS)
     assert len(vendor.creates) == made + 2
     first, again, new = keys
     assert first is not None

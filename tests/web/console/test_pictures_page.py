@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.support import replies
-from tests.support.browsing import LOOKS, Chromium, Look, Watched, shown_text
+from tests.support.browsing import LOOKS, WORK_MS, Chromium, Look, Watched, shown_text
 from tests.support.image_upstream import ImageVendor
 from tests.support.judge import judge_env, judge_that
 from tests.support.pictures import sign_that_says
@@ -18,9 +18,10 @@ from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.console.seeing import SeeingModel
 
+pytestmark = pytest.mark.timeout(300)
+
 PATH = "/console/pictures"
 PROMPT = 'A red cat and a sign that says "OPEN"'
-TIMEOUT_MS = 45_000
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def make(page: Page, *, rewrites: bool = False, tries: str = "1") -> None:
     if tries != "1":
         page.get_by_label("Tries, until one passes").select_option(tries)
     page.get_by_role("button", name="Make pictures").click()
-    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+    expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
 
 
 def test_the_chain_ends_with_a_picture_its_verdict_and_the_table(
@@ -96,7 +97,7 @@ def test_what_is_not_known_in_chinese_is_marked_within_a_line(
         page.locator("#prompt").fill('Twelve cats and a sign that says "你好"')
         page.locator(".check input").first.uncheck()
         page.locator(".work-end .main").click()
-        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+        expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
 
         note = page.locator(".result .note").first
         expect(note.get_by_text("the text")).to_have_attribute("lang", "en")
@@ -124,7 +125,7 @@ def test_what_would_be_sent_is_shown_without_making_anything(watched: Watched) -
     page.get_by_label("Rewrite the prompt first").uncheck()
 
     page.get_by_role("button", name="Show what would be sent").click()
-    expect(page.locator("#preview-title")).to_be_focused(timeout=TIMEOUT_MS)
+    expect(page.locator("#preview-title")).to_be_focused(timeout=WORK_MS)
 
     expect(page.locator(".result").first).to_contain_text(
         "Nothing leaves this service", use_inner_text=True
@@ -169,7 +170,7 @@ def test_a_result_is_well_in_every_look(look: Look, browser: Chromium, service: 
         page = watched.open(PATH)
         page.locator("#prompt").fill(PROMPT)
         page.locator("#prompt").press("Control+Enter")
-        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+        expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
         page.locator("figure details summary").click()
 
         assert watched.overflow() <= 0
@@ -242,7 +243,7 @@ def test_a_task_is_cancelled_as_far_as_the_vendor_can(
             page.get_by_role("button", name="Cancel").click()
 
         assert waiting.value.json()["cancel_state"] in {"cancelled", "too_late"}
-        expect(page.get_by_role("button", name="Make pictures")).to_be_visible(timeout=TIMEOUT_MS)
+        expect(page.get_by_role("button", name="Make pictures")).to_be_visible(timeout=WORK_MS)
     vendor.delay = 0.0
 
 
@@ -261,7 +262,7 @@ def test_pictures_are_followed_again_after_a_reload(
 
         page.reload()
         vendor.delay = 0.0
-        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+        expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
 
         expect(page.locator("#prompt")).to_have_value(PROMPT)
         expect(page.locator("figure")).to_have_count(1)
@@ -277,7 +278,7 @@ def test_what_a_vendor_would_get_is_shown(browser: Chromium, vendor_service: Ser
         page.get_by_label("Rewrite the prompt first").uncheck()
 
         page.get_by_role("button", name="Show what would be sent").click()
-        expect(page.locator("#preview-title")).to_be_focused(timeout=TIMEOUT_MS)
+        expect(page.locator("#preview-title")).to_be_focused(timeout=WORK_MS)
 
         shown = shown_text(page.locator(".result").first)
         assert "POST http" in shown
@@ -302,7 +303,7 @@ def test_a_picture_that_was_chosen_is_edited_and_the_result_again(
         link = page.locator("#sources img").get_attribute("src")
         page.locator("#prompt").fill("Make the cat blue")
         page.get_by_role("button", name="Show what would be sent").click()
-        expect(page.locator("#preview-title")).to_be_focused(timeout=TIMEOUT_MS)
+        expect(page.locator("#preview-title")).to_be_focused(timeout=WORK_MS)
         page.locator(".code-box summary").first.click()
 
         assert [[*part] for part in sent] == [["image"], ["text"]]

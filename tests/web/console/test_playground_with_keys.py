@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browsing import Chromium, Watched, shown_text
+from tests.support.browsing import WORK_MS, Chromium, Watched, shown_text
 from tests.support.service import Service
+
+pytestmark = pytest.mark.timeout(300)
 
 KEY, OTHER = "3c9f1e5d7a2b4860b1d4", "a81c40e7d95b26f3c07e"
 PROMPT = 'A red cat and a sign that says "OPEN"'
-TIMEOUT_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +53,13 @@ def test_a_rewrite_of_the_bundled_model_becomes_a_picture(watched: Watched) -> N
     page = watched.page
     page.locator("#prompt").fill(PROMPT)
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+    expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
     expect(page.locator(".rewrites .mark-new").first).to_be_visible()
 
     page.get_by_role("button", name="Make pictures of it").click()
     page.wait_for_url("**/console/pictures")
     page.get_by_role("button", name="Make pictures", exact=True).click()
-    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+    expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
 
     # The session opens the files of its key to the browser.
     expect(page.locator("figure img")).to_have_js_property("complete", value=True)
@@ -72,7 +73,7 @@ def test_the_pictures_and_choices_of_a_key_are_not_shown_to_another_in_the_same_
     page.locator("#prompt").fill(PROMPT)
     page.get_by_label("Rewrite the prompt first").set_checked(False)
     page.get_by_role("button", name="Make pictures", exact=True).click()
-    expect(page.locator(".history img")).to_have_count(1, timeout=TIMEOUT_MS)
+    expect(page.locator(".history img")).to_have_count(1, timeout=WORK_MS)
 
     for key, count, prompt in (OTHER, 0, ""), (KEY, 1, PROMPT):
         page.get_by_role("button", name="Sign out").click()
@@ -87,7 +88,7 @@ def test_programs_name_a_key_and_never_show_one(watched: Watched) -> None:
     page = watched.page
     page.locator("#prompt").fill(PROMPT)
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+    expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
 
     curl, python, _ = shown_programs(page)
 

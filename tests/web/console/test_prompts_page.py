@@ -8,16 +8,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import replies
-from tests.support.browsing import LOOKS, Chromium, Look, Watched, shown_text
+from tests.support.browsing import LOOKS, WORK_MS, Chromium, Look, Watched, shown_text
 from tests.support.service import Service
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 
-TIMEOUT_MS = 30_000
 PROMPT = 'Two red foxes under a sign that says "OPEN", no people'
 UNRELATED = (
     "The original prompt is returned unchanged. The model's rewrite was about something else."
 )
+
+pytestmark = pytest.mark.timeout(300)
 UNRELATED_IN_CHINESE = "返回未改动的原始提示词。模型的改写偏离了主题。"
 REWRITE = 'At dawn, two red foxes stand under a sign that says "OPEN", in soft light, no people'
 
@@ -44,7 +45,7 @@ def optimize(page: Page, prompt: str) -> None:
     """Have a prompt rewritten, with the keyboard alone, and wait for the result."""
     page.locator("#prompt").fill(prompt)
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+    expect(page.locator("#result")).to_be_focused(timeout=WORK_MS)
 
 
 def test_the_words_that_were_kept_and_added_are_marked_in_both_texts(

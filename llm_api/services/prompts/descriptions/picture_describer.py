@@ -13,6 +13,7 @@ from llm_api.domain.lineage import DESCRIPTION, TREATED, LineageEvent
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt, Target
 from llm_api.domain.tracing import step
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
+from llm_api.services.field_names import of_picture
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts.descriptions import description_checks
 from llm_api.services.prompts.descriptions.description_rules import (
@@ -232,7 +233,7 @@ def _complete(
         completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
     except InvalidRequest as error:
         if error.reason != "not_supported":
-            raise
+            raise of_picture(error) from error
         # It names the part of a message that the caller has not written.
         message = "must be a model that takes pictures."
         raise InvalidRequest.of_field("model", message, reason="not_supported") from error

@@ -7,6 +7,8 @@ from flask import Response
 from llm_api.domain.calls import CallResult
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
+from llm_api.services.field_names import of_picture
+from llm_api.web.call_errors import call_examples, in_words
 from llm_api.web.idempotency import idempotent
 from llm_api.web.making.example_picture import ONE_PIXEL
 from llm_api.web.making.picture_bodies import JSON_PARSER
@@ -14,7 +16,7 @@ from llm_api.web.making.picture_sources import judged_picture
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
 from llm_api.web.rest.descriptions.schemas import DescriptionOrder, DescriptionRequestSchema
-from llm_api.web.rest.judge.judge_errors import JUDGE_ERRORS, JUDGE_EXAMPLES, UNPARSABLE
+from llm_api.web.rest.judge.judge_errors import JUDGE_ERRORS, SEEING_EXAMPLES
 from llm_api.web.rest.prompt_answers import OptimizedPromptSchema, prompt_answer
 from llm_api.web.smorest import Blueprint
 
@@ -51,7 +53,8 @@ _EXAMPLES: Sequence[ApiError] = (
     _WRONG,
     _UNUSABLE,
     _FILTERED,
-    *(error for error in JUDGE_EXAMPLES if error is not UNPARSABLE),
+    *SEEING_EXAMPLES,
+    *in_words(of_picture, call_examples()),
 )
 
 

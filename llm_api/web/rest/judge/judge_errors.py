@@ -10,10 +10,10 @@ from llm_api.errors import (
     UpstreamFault,
 )
 from llm_api.services.files import PICTURES_AWAY
-from llm_api.services.judge.asking import blind_model
+from llm_api.services.judge.asking import blind_model, of_judged
 from llm_api.services.judge.judge_service import NOT_CONFIGURED
 from llm_api.services.routing.prompt_models import NO_MODEL
-from llm_api.web.call_errors import call_examples, configured_missing
+from llm_api.web.call_errors import call_examples, configured_missing, in_words
 from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.making.example_errors import BODY_TOO_LARGE, no_picture, not_of_caller, not_public
 
@@ -24,7 +24,8 @@ UNPARSABLE = UpstreamFault(
     reason="judge_unparsable",
     retryable=True,
 )
-JUDGE_EXAMPLES: Sequence[ApiError] = (
+# Of all routes that ask a vision model about a picture.
+SEEING_EXAMPLES: Sequence[ApiError] = (
     InvalidRequest.of_field("mode", "must be one of score, compare, rank.", reason="out_of_range"),
     no_picture("image"),
     not_of_caller("image"),
@@ -38,11 +39,10 @@ JUDGE_EXAMPLES: Sequence[ApiError] = (
     ),
     BODY_TOO_LARGE,
     BodyTooLarge.of_field("image", "must be at most 10 MB.", reason="image_too_large"),
-    UNPARSABLE,
     NOT_CONFIGURED,
     PICTURES_AWAY,
     blind_model(),
     NO_MODEL,
     configured_missing(),
-    *call_examples(),
 )
+JUDGE_EXAMPLES = (*SEEING_EXAMPLES, UNPARSABLE, *in_words(of_judged, call_examples()))

@@ -1,6 +1,7 @@
 """Names of fields as a caller wrote them, where a request was put into the form of a chat.
 
-What refuses or leaves out a field behind that sees the chat, and names its fields.
+What refuses or leaves out a field behind that sees the chat, and names its fields; so do models
+that are asked about a prompt or a picture.
 """
 
 import re
@@ -27,6 +28,21 @@ def in_own_words(error: InvalidRequest, names: Mapping[str, str]) -> InvalidRequ
     if message.startswith(f"{first.field}: "):
         message = f"{fields[0].field}{message.removeprefix(first.field)}"
     return error.replaced(message=message, fields=tuple(fields))
+
+
+def of_prompt(error: InvalidRequest) -> InvalidRequest:
+    """Return what a chat was refused for as an error of the prompt: its caller has no messages."""
+    return in_own_words(error, {"messages": "prompt"})
+
+
+def of_picture(error: InvalidRequest) -> InvalidRequest:
+    """Return what a chat was refused for as an error of the picture, which is all that was sent."""
+    own = in_own_words(error, {"messages": "image"})
+    if error.reason != "context_length_exceeded":
+        return own
+    problem = "must be smaller: it takes more of the model's context than there is."
+    fields = (FieldError("image", problem),)
+    return own.replaced(message=f"image: {problem}", fields=fields)
 
 
 def own_names(fields: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
