@@ -270,6 +270,52 @@ def test_an_order_sent_again_when_the_session_has_ended_is_kept(
     assert keys == [KEY, KEY]
 
 
+def test_an_order_that_was_lost_is_the_same_one_after_the_door_has_refused_it(
+    watched: Watched, vendor: FilmVendor, keys: list[str | None]
+) -> None:
+    page, made = watched.page, len(vendor.creates)
+    watched.may_answer.add(429)
+    write_prompt(page)
+    cut(page)
+    order(page)
+    expect(page.locator(".error")).to_contain_text(UNKNOWN)
+    watched.problems.clear()
+    refuse(page, 429, "rate_limited")
+    order(page)  # the limit says nothing of the first
+    expect(page.locator(".error")).to_contain_text("It is refused.")
+    expect(page.locator(".error")).to_contain_text(UNKNOWN)
+
+    order(page)
+    ended(page)
+
+    assert len(vendor.creates) == made + 1
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+def test_a_task_that_another_key_does_not_find_is_kept(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    page = watched.page
+    watched.may_answer.add(404)
+    vendor.studio.polls_needed = 100_000
+    write_prompt(page)
+    order(page)
+    expect(page.get_by_role("status")).to_contain_text("The vendor is making it.")
+    page.reload()
+    expect(page.get_by_role("status")).to_contain_text("The vendor is making it.")
+    missing = {"error": {"message": "It is not found.", "details": {"reason": "video_not_found"}}}
+
+    # Another tab has signed in with another key.
+    page.route("**/api/v1/videos/*", lambda asked: asked.fulfill(status=404, json=missing), times=1)
+
+    expect(page.locator(".error")).to_contain_text("It is not found.")
+    page.reload()
+    expect(page.get_by_role("status")).to_contain_text("The vendor is making it.")
+    vendor.studio.polls_needed = 0
+    ended(page)
+
+
 @each(
     ("kept", "why"),
     [

@@ -15,7 +15,7 @@ export function taskKeeper(name) {
 
 /** Returns what keeps one order: `read` returns what `write` was given last, null after it was dropped. */
 export function keeperOf({ read, write }) {
-  let open = null; // the order whose answer has not come: {key, order, sentAt}, with its files
+  let open = null; // the order whose answer has not come: {key, order, sentAt, isAgain}, with its files
 
   /**
    * Keeps an order that is about to be sent, and returns its key: that of the same order, where
@@ -23,7 +23,7 @@ export function keeperOf({ read, write }) {
    */
   function keyFor(order) {
     const isOpen = open && isFresh(open.sentAt) && isSame(open.order, order);
-    open = isOpen ? open : { key: newKey(), order, sentAt: Date.now() };
+    open = isOpen ? { ...open, isAgain: true } : { key: newKey(), order, sentAt: Date.now(), isAgain: false };
     const { key, sentAt } = open;
     put({ key, sentAt, ...withoutFiles(order) });
     return key;
@@ -58,12 +58,18 @@ export function keeperOf({ read, write }) {
   function again() {
     const { key, order, isWhole, sentAt } = kept();
     if (open?.key !== key) open = isWhole ? { key, order, sentAt } : null;
+    if (open) open.isAgain = true;
     return open && isFresh(sentAt) ? open : null;
   }
 
   /** Whether nobody knows what has become of the order that was sent last. */
   function isOpen() {
     return open !== null;
+  }
+
+  /** Whether the order that was sent last has been sent before. */
+  function isAgain() {
+    return open !== null && open.isAgain;
   }
 
   /** Drops an order that was answered without a task. */
@@ -90,5 +96,5 @@ export function keeperOf({ read, write }) {
     }
   }
 
-  return { keyFor, keep, kept, again, isOpen, close, leave, drop };
+  return { keyFor, keep, kept, again, isOpen, isAgain, close, leave, drop };
 }

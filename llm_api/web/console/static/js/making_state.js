@@ -62,7 +62,7 @@ export function makingState(name, path) {
       if (keeper.isOpen()) this.tellOpen();
       return null;
     },
-    async answerTo({ order, key, isAgain }, { signal, keeper }) {
+    async answerTo({ order, key }, { signal, keeper }) {
       try {
         // Programs do without the key: one that sends it again would get this task, and not another.
         const { value, facts } = await call("POST", path, order, { headers: { [KEY_HEADER]: key }, signal });
@@ -72,7 +72,7 @@ export function makingState(name, path) {
         return { task, facts };
       } catch (error) {
         if (signal.aborted) keeper.leave(key); // somebody did not want it any more
-        else if (isAnswer(error, isAgain)) keeper.close(key);
+        else if (isAnswer(error, keeper.isAgain())) keeper.close(key);
         throw error;
       }
     },
@@ -96,17 +96,25 @@ export function makingState(name, path) {
       await this.run(t("making.taken_up"), async (signal) => {
         this.begin(order, kept.isWhole ? requestOf("POST", path, order) : null);
         this.notice = t("making.taken_up");
-        try {
-          const { value } = await call("GET", pollUrl, undefined, { signal });
-          made = await this.followOn(order, value, { facts: kept.facts, signal, keeper });
-        } catch (error) {
-          if (error.status !== GONE) throw error;
-          keeper.drop(pollUrl); // it was deleted meanwhile, or has expired
-          this.clearAll();
-          this.status = "";
-        }
+        const first = await this.keptTask(pollUrl, { signal, keeper });
+        if (first) made = await this.followOn(order, first, { facts: kept.facts, signal, keeper });
       });
       return made;
+    },
+    /**
+     * Returns a kept task, null where it was deleted meanwhile, or has expired. One that is not found
+     * later may be that of the key of before: another tab signs in for all.
+     */
+    async keptTask(pollUrl, { signal, keeper }) {
+      try {
+        return (await call("GET", pollUrl, undefined, { signal })).value;
+      } catch (error) {
+        if (error.status !== GONE) throw error;
+        keeper.drop(pollUrl);
+        this.clearAll();
+        this.status = "";
+        return null;
+      }
     },
     /** Sends an order again whose answer has not come, or says that it cannot be, once. */
     async takeUpOrder({ key, sentAt }, keeper) {
