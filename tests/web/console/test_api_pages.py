@@ -130,7 +130,26 @@ def test_a_link_to_a_schema_opens_it(browser: Chromium, service: Service) -> Non
 
         page.locator("article:has(#chat) a[href='#schema-Message']").first.click()
 
-        expect(page.locator("#schema-Message .fields")).to_be_visible()
+        fields = page.locator("#schema-Message .fields")
+        expect(fields).to_be_visible()
+        page.locator("#schema-Message summary").click()
+        expect(fields).not_to_be_visible()
+        page.locator("article:has(#chat) a[href='#schema-Message']").first.click()
+        expect(fields).to_be_visible()
+
+
+def test_a_link_to_a_schema_opens_it_while_something_is_searched(
+    browser: Chromium, service: Service
+) -> None:
+    with browser.showing(service.url) as watched:
+        page = watched.open("/reference")
+        page.locator("#find").fill("images/generate")
+        expect(page.locator("#schemas")).not_to_be_visible()
+
+        page.locator("article:visible a[href='#schema-ImageRequest']").first.click()
+
+        expect(page.locator("#schema-ImageRequest .fields")).to_be_in_viewport()
+        expect(page.locator("article h3:visible")).to_have_text(["generateImages"])
 
 
 def test_the_theme_of_the_docs_follows_the_system(browser: Chromium, service: Service) -> None:

@@ -95,13 +95,18 @@ function addTabs(samples, number) {
   samples.classList.add("has-tabs");
 }
 
-/** Opens the fold that the address names, such as a schema that a link leads to. */
+/** Shows what the address names, such as a schema: a search may have hidden it, and a fold be closed. */
 function openTarget() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target?.matches("details")) {
-    target.open = true;
-    target.scrollIntoView();
-  }
+  const target = document.getElementById(location.hash.slice(1)); // names have nothing to decode
+  if (!target) return;
+  for (let hidden = target.closest("[hidden]"); hidden; hidden = target.closest("[hidden]")) hidden.hidden = false;
+  if (target.matches("details")) target.open = true;
+  target.scrollIntoView();
+}
+
+/** A link to where the address leads already changes nothing that the browser would tell of. */
+function followAgain({ target }) {
+  if (target.closest("a")?.getAttribute("href") === location.hash) openTarget();
 }
 
 fillInAddress();
@@ -111,4 +116,5 @@ choose(known.includes(keptLanguage()) ? keptLanguage() : "curl");
 document.getElementById("find").addEventListener("input", search);
 if (matchMedia("(max-width: 56rem)").matches) document.querySelector(".contents details").open = false;
 window.addEventListener("hashchange", openTarget);
+document.addEventListener("click", followAgain);
 openTarget();
