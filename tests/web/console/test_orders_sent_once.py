@@ -189,6 +189,34 @@ def test_a_shot_whose_answer_is_lost_by_a_reload_is_followed_in_its_row(
     assert len(vendor.creates) == made + 1
 
 
+def test_a_shot_that_another_tab_makes_stays_known_when_something_is_written_here(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    page, made = watched.page, len(vendor.creates)
+    watched.may_answer.add(404)
+    vendor.studio.polls_needed = 100_000
+    page.get_by_text("A storyboard").click()
+    page.get_by_role("button", name="On the pier").click()
+    page.get_by_role("button", name="Make the shots").click()
+    expect(page.locator("#shots")).to_be_focused(timeout=WORK_MS)
+    other = page.context.new_page()
+    other.goto(watched.origin + FILMS)
+    expect(other.get_by_role("button", name="Make shot 1")).to_be_visible()
+    page.get_by_role("button", name="Make shot 1").click()
+    expect(page.get_by_role("status").first).to_contain_text("The vendor is making it.")
+
+    expect(other.get_by_role("button", name="Follow shot 1")).to_be_visible()
+    other.locator("#total").fill("11")
+    other.close()
+    page.reload()
+
+    expect(page.get_by_role("button", name="Cancel shot 1")).to_be_visible()
+    expect(page.locator("#total")).to_have_value("11")
+    vendor.studio.polls_needed = 0
+    ended(page)
+    assert len(vendor.creates) == made + 1
+
+
 def test_pictures_whose_answer_is_lost_by_a_reload_are_followed(
     watched: Watched, painter: ImageVendor
 ) -> None:

@@ -54,8 +54,15 @@ export function storyboard() {
 
     async init() {
       this.$watch("board", () => this.keepNow());
+      addEventListener("storage", ({ key }) => key === KEPT && this.takeOver());
       await this.resumed;
       for (const shot of this.shots) await this.takeUpShot(shot);
+    },
+    /** Takes over what another tab has kept: what is kept here next would drop its films under way. */
+    takeOver() {
+      if (this.isBusy) return;
+      const { board, shots } = kept();
+      Object.assign(this, { board, shots });
     },
     get canPlan() {
       const { script, cast, total } = this.board;
