@@ -1,7 +1,7 @@
 """The API document, which a worker writes when it is first asked for it."""
 
+import gzip
 import threading
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -23,11 +23,15 @@ class LateBytes:
 
     def read(self) -> bytes:
         """Return what was written."""
+        return gzip.decompress(self.compressed())
+
+    def compressed(self) -> bytes:
+        """Return what was written, compressed by gzip."""
         with self._lock:
             if self._write is not None:
-                self._compressed = zlib.compress(_WRITER.run(self._write))
+                self._compressed = gzip.compress(_WRITER.run(self._write), mtime=0)
                 self._write = None
-        return zlib.decompress(self._compressed)
+        return self._compressed
 
 
 class LateDocument(LateBytes):

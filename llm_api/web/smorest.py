@@ -20,7 +20,7 @@ from llm_api.web.blueprints import RouteRules
 from llm_api.web.documented_errors import HEADERS, error_responses, name_methods
 from llm_api.web.late_document import LateDocument
 from llm_api.web.request.body import StrictParser
-from llm_api.web.response.answers import json_response
+from llm_api.web.response.answers import compressed_response
 from llm_api.web.schema_fields import MESSAGES_OF_SCHEMAS, AnyOf
 
 # Of operations that always need a key; the others need one where the settings say so.
@@ -280,8 +280,8 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
         del self.ma_plugin, self.flask_plugin, self.to_describe, self._spec_kwargs
 
     def _openapi_json(self) -> Response:
-        """Serve the document."""
-        return json_response(self._written.to_json())
+        """Serve the document: it has nothing of a caller, so that it may be compressed."""
+        return compressed_response(self._written.compressed())
 
 
 def _written(

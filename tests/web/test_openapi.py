@@ -1,6 +1,7 @@
 """The API document describes what there is, and the pages need nobody else to show it."""
 
 import gc
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -138,6 +139,19 @@ def test_the_document_describes_every_route_and_its_methods(document: dict[str, 
 
     assert document["openapi"].startswith("3.")
     assert paths == DOCUMENTED
+
+
+def test_the_document_is_compressed_for_those_who_take_that(
+    client: FlaskClient, document: dict[str, Any]
+) -> None:
+    answer = client.get("/openapi.json", headers={"Accept-Encoding": "br, gzip"})
+
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert json.loads(gzip.decompress(answer.data)) == document
+    plain = client.get("/openapi.json", headers={"Accept-Encoding": "gzip;q=0"})
+    assert "Content-Encoding" not in plain.headers
+    assert plain.json == document
+    assert answer.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
 
 
 def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:

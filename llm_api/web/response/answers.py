@@ -1,12 +1,13 @@
 """Writes the results of services as responses, and says in headers what became of a request."""
 
+import gzip
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import orjson
-from flask import Response, g
+from flask import Response, g, request
 
 from llm_api.domain.calls import CallReport, CallResult
 from llm_api.web.request.context import RequestState
@@ -37,6 +38,16 @@ def json_response(document: Any, status: int = 200) -> Response:
     """Return a JSON response with a `status`; a `document` of bytes is taken for JSON already."""
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     return _WholeResponse(body, status=status, content_type="application/json")
+
+
+def compressed_response(compressed: bytes) -> Response:
+    """Return JSON that is kept compressed by gzip, as it is for those who take that."""
+    takes_gzip = request.accept_encodings["gzip"] > 0
+    response = json_response(compressed if takes_gzip else gzip.decompress(compressed))
+    response.headers["Vary"] = "Accept-Encoding"
+    if takes_gzip:
+        response.headers["Content-Encoding"] = "gzip"
+    return response
 
 
 def answers_with(
