@@ -3,6 +3,7 @@
 import gzip
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,6 +11,11 @@ import orjson
 from llm_api.runtime.native_threads import NativeThreads
 
 _WRITER = NativeThreads(1)  # calls and streams go on while a document is written
+
+
+def compressed(content: bytes) -> bytes:
+    """Return a content compressed by gzip, while other calls go on."""
+    return _WRITER.run(partial(gzip.compress, content, mtime=0))
 
 
 class LateBytes:
@@ -29,7 +35,7 @@ class LateBytes:
         """Return what was written, compressed by gzip."""
         with self._lock:
             if self._write is not None:
-                self._compressed = gzip.compress(_WRITER.run(self._write), mtime=0)
+                self._compressed = compressed(_WRITER.run(self._write))
                 self._write = None
         return self._compressed
 

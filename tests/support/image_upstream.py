@@ -12,11 +12,10 @@ vendors do is in `image_quirks.py`, and any reply of `replies.py` can be scripte
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from tests.support.dialects import DIALECTS
 from tests.support.image_scene import Dialect, Kind, Scene, Studio, Turn
-from tests.support.peer import Peer, RecordedRequest
+from tests.support.peer import RecordedRequest
 from tests.support.ports import LOOPBACK
 from tests.support.replies import Reply, Whole, api_error, delayed
 from tests.support.upstream import ScriptedUpstream
@@ -29,7 +28,6 @@ class ImageVendor(ScriptedUpstream):
     Attributes:
         studio: what it has charged, painted and accepted; see there for what can be set.
         delay: for how many seconds a create call is silent before its answer.
-        most_at_once: how many create calls were being answered at the same time.
     """
 
     dialects: Mapping[str, Dialect] = DIALECTS
@@ -40,8 +38,6 @@ class ImageVendor(ScriptedUpstream):
         self.dialect = self.dialects[dialect]
         self.studio = Studio()
         self.delay = 0.0
-        self.most_at_once = 0
-        self._at_once = 0
         self._turns: dict[str, deque[Turn]] = defaultdict(deque)
 
     @property
@@ -98,12 +94,7 @@ class ImageVendor(ScriptedUpstream):
         reply = turn(Scene(self.studio, request)) if callable(turn) else turn
         if kind != "create":
             return reply
-        return _Counted(delayed(reply, self.delay) if self.delay else reply, self._count)
-
-    def _count(self, change: int) -> None:
-        with self.studio.lock:
-            self._at_once += change
-            self.most_at_once = max(self.most_at_once, self._at_once)
+        return delayed(reply, self.delay) if self.delay else reply
 
     def _kind(self, request: RecordedRequest) -> Kind:
         is_picture = request.path.startswith("/files/")
@@ -121,22 +112,6 @@ class ImageVendor(ScriptedUpstream):
             "other": lambda _: api_error(404, "not_found", "The vendor has no such path."),
         }
         return usual[kind]
-
-
-@dataclass(frozen=True)
-class _Counted:
-    """A reply of which is known when it is under way."""
-
-    reply: Reply
-    count: Callable[[int], None]
-
-    def answer(self, peer: Peer, request: RecordedRequest) -> bool:
-        """Answer, and count."""
-        self.count(1)
-        try:
-            return self.reply.answer(peer, request)
-        finally:
-            self.count(-1)
 
 
 def _picture(scene: Scene) -> Reply:

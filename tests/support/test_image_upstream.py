@@ -100,14 +100,6 @@ def test_forms_are_read() -> None:
     assert files_of(vendor.creates[0]) == [Part("image", picture(), "cat.png", "image/png")]
 
 
-def test_how_many_calls_run_at_once_is_counted() -> None:
-    with ImageVendor("openai") as vendor:
-        post(vendor, GENERATE, {"prompt": "cat"})
-        post(vendor, GENERATE, {"prompt": "cat"})
-
-    assert vendor.most_at_once == 1
-
-
 def test_links_can_die() -> None:
     with ImageVendor("zhipu") as vendor:
         vendor.studio.reads_allowed = 1

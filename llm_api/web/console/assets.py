@@ -13,6 +13,7 @@ from pathlib import Path
 from flask import Response, abort, request
 
 from llm_api.web.blueprints import PublicBlueprint
+from llm_api.web.response.answers import takes_gzip
 
 FOLDER = Path(__file__).parent / "static"
 _PREFIX = "/console/static"
@@ -79,8 +80,7 @@ def static_file(version: str, name: str) -> Response:
     if name not in _names():
         abort(404)
     asset = _asset(name)
-    takes_gzip = request.accept_encodings["gzip"] > 0
-    is_small = takes_gzip and len(asset.compressed) < len(asset.content)
+    is_small = takes_gzip() and len(asset.compressed) < len(asset.content)
     response = Response(asset.compressed if is_small else asset.content)
     response.headers["Content-Type"] = _TYPES.get(Path(name).suffix, _PLAIN)
     response.headers["Cache-Control"] = _FOREVER if version == _version() else "no-cache"

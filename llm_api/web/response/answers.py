@@ -40,12 +40,17 @@ def json_response(document: Any, status: int = 200) -> Response:
     return _WholeResponse(body, status=status, content_type="application/json")
 
 
+def takes_gzip() -> bool:
+    """Whether the client of the request takes bodies that are compressed by gzip."""
+    return request.accept_encodings["gzip"] > 0
+
+
 def compressed_response(compressed: bytes) -> Response:
     """Return JSON that is kept compressed by gzip, as it is for those who take that."""
-    takes_gzip = request.accept_encodings["gzip"] > 0
-    response = json_response(compressed if takes_gzip else gzip.decompress(compressed))
+    is_taken = takes_gzip()
+    response = json_response(compressed if is_taken else gzip.decompress(compressed))
     response.headers["Vary"] = "Accept-Encoding"
-    if takes_gzip:
+    if is_taken:
         response.headers["Content-Encoding"] = "gzip"
     return response
 

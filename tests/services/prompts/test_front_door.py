@@ -45,6 +45,7 @@ def test_the_package_exports_few_names() -> None:
         "NOT_KEPT",
         "NO_REWRITES",
         "NO_SUCH_REWRITE",
+        "OF_REWRITES",
         "PictureDescriber",
         "Place",
         "PromptOptimizer",

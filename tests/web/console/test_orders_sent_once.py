@@ -307,6 +307,8 @@ def test_an_order_that_was_lost_is_the_same_one_after_the_door_has_refused_it(
     cut(page)
     order(page)
     expect(page.locator(".error")).to_contain_text(UNKNOWN)
+    expect(page.locator(".steps .unknown")).to_contain_text("not known")
+    expect(page.locator(".steps .failed")).to_have_count(0)
     watched.problems.clear()
     refuse(page, 429, "rate_limited")
     order(page)  # the limit says nothing of the first

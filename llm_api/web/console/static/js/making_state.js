@@ -10,7 +10,7 @@ import { previewOf } from "./making_views.js";
 import { KEY_HEADER, MOST_MINUTES, isAnswer, isFresh } from "./order_key.js";
 import { moment, number, t } from "./texts.js";
 
-const STEP_SIGNS = { waiting: "○", working: "◐", done: "✓", failed: "✗" };
+const STEP_SIGNS = { waiting: "○", working: "◐", done: "✓", failed: "✗", unknown: "?" };
 const GONE = 404;
 
 export function nowInSeconds() {
@@ -58,7 +58,8 @@ export function makingState(name, path) {
         made = await this.followOn(order, task, { facts, signal, keeper });
       });
       if (this.task) return made;
-      this.endSteps(); // it was refused, or left before there was a task
+      // It was refused, or left before there was a task.
+      this.endSteps(keeper.isOpen() ? "unknown" : "failed");
       if (keeper.isOpen()) this.tellOpen();
       return null;
     },
@@ -171,8 +172,8 @@ export function makingState(name, path) {
       const now = this.steps.find((step) => step.state === "working");
       if (now) this.status = t("script.of_field", { field: now.text, text: now.word });
     },
-    endSteps() {
-      const ended = ({ name: step, state }) => ({ name: step, state: state === "working" ? "failed" : state });
+    endSteps(as) {
+      const ended = ({ name: step, state }) => ({ name: step, state: state === "working" ? as : state });
       this.steps = this.steps.map(ended).map(stepView);
     },
     keep(made) {
