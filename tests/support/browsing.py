@@ -179,7 +179,7 @@ def _axe() -> Axe:
 def shown_text(place: Locator) -> str:
     """Return the text of a place once it has some.
 
-    Alpine's `x-show` hides at once and shows in a later turn: what is read between is empty.
+    Alpine's `x-text` acts at once, and `x-show` with the next frame: between them may be nothing.
     """
     expect(place).to_have_text(re.compile(r"\S"), use_inner_text=True)
     return place.inner_text()
