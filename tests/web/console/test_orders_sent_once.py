@@ -189,6 +189,28 @@ def test_a_shot_whose_answer_is_lost_by_a_reload_is_followed_in_its_row(
     assert len(vendor.creates) == made + 1
 
 
+def test_a_shot_whose_order_may_not_have_arrived_is_made_by_its_button(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    page, made = watched.page, len(vendor.creates)
+    watched.may_answer.add(404)
+    page.get_by_text("A storyboard").click()
+    page.get_by_role("button", name="On the pier").click()
+    page.get_by_role("button", name="Make the shots").click()
+    expect(page.locator("#shots")).to_be_focused(timeout=WORK_MS)
+    cut(page)
+    make = page.get_by_role("button", name="Make shot 2")
+    make.click()
+    expect(page.locator(".error")).to_contain_text(UNKNOWN)
+    watched.problems.clear()
+
+    make.click()  # it does not say that there is something to follow
+
+    ended(page)
+    expect(page.get_by_role("button", name="Play shot 2")).to_be_visible()
+    assert len(vendor.creates) == made + 1
+
+
 def test_a_shot_that_another_tab_makes_stays_known_when_something_is_written_here(
     watched: Watched, vendor: FilmVendor
 ) -> None:

@@ -96,9 +96,12 @@ export function storyboard() {
       if (shot.isGone) return t("films.shot_gone");
       return this.aloneText(shot);
     },
-    /** Whether a film is made of a shot, or followed: a task that was not followed to its end goes on. */
+    /**
+     * Whether a film is made of a shot, or followed: a task that was not followed to its end goes on. An
+     * order without an answer is sent again, and made if it never arrived.
+     */
     actOf(shot) {
-      return shot.task ? "follow" : "make";
+      return shot.task?.pollUrl ? "follow" : "make";
     },
     actText(shot) {
       return t(`films.${this.actOf(shot)}`);
