@@ -30,9 +30,15 @@ def in_own_words(error: InvalidRequest, names: Mapping[str, str]) -> InvalidRequ
     return error.replaced(message=message, fields=tuple(fields))
 
 
-def of_prompt(error: InvalidRequest) -> InvalidRequest:
-    """Return what a chat was refused for as an error of the prompt: its caller has no messages."""
-    return in_own_words(error, {"messages": "prompt"})
+def of_prompt(error: InvalidRequest, *, pictures: str = "prompt") -> InvalidRequest:
+    """Return what a chat was refused for as an error of what its caller has sent: no messages.
+
+    Args:
+        error: what was refused.
+        pictures: the field of the pictures beside the prompt; all is theirs but a long context.
+    """
+    is_of_text = error.reason == "context_length_exceeded"
+    return in_own_words(error, {"messages": "prompt" if is_of_text else pictures})
 
 
 def of_picture(error: InvalidRequest) -> InvalidRequest:

@@ -6,6 +6,7 @@ Keys, budgets and repeats cause some, whatever is called; the others come from u
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from llm_api.domain.access import TOKENS
 from llm_api.domain.budget_periods import DAY
@@ -116,5 +117,14 @@ def in_words(
     return [own(error) if isinstance(error, InvalidRequest) else error for error in errors]
 
 
-# Of a prompt that is rewritten before anything else: by the configured model.
-OF_REWRITING = in_words(of_prompt, (configured_missing(), *of_chats()))
+def of_rewriting(pictures: str = "prompt") -> Sequence[ApiError]:
+    """Return the errors of a prompt that is rewritten before anything else.
+
+    Args:
+        pictures: the field of those that the model is shown with it.
+    """
+    # The configured model rewrites it.
+    return in_words(partial(of_prompt, pictures=pictures), (configured_missing(), *of_chats()))
+
+
+OF_REWRITING = of_rewriting()

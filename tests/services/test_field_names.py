@@ -1,12 +1,14 @@
 """What a chat was refused for is told by the fields that its caller has sent."""
 
 from collections.abc import Callable
+from functools import partial
 
 from llm_api.errors import InvalidRequest
 from llm_api.services.field_names import of_picture, of_prompt
 from llm_api.services.judge.asking import of_judged
 from tests.support.tables import each
 
+TOO_LARGE = InvalidRequest.of_field("messages", "must be smaller.", reason="upstream_rejected")
 TOO_LONG = InvalidRequest.of_field("messages", "must be shorter.", reason="context_length_exceeded")
 NOT_FETCHED = InvalidRequest.of_field(
     "messages[0].content[1]", "must name pictures.", reason="image_fetch_failed"
@@ -15,12 +17,15 @@ BLIND = InvalidRequest.of_field("messages", "must be text.", reason="not_support
 OF_ANOTHER = InvalidRequest.of_field("seed", "must be left out.", reason="not_supported")
 OF_NONE = InvalidRequest("The filter refused the request.", reason="content_filtered")
 
+of_pairs = partial(of_judged, pictures="images")
 Case = tuple[Callable[[InvalidRequest], InvalidRequest], InvalidRequest, str | None, str]
 CASES: dict[str, Case] = {
     "a long prompt": (of_prompt, TOO_LONG, "prompt", "prompt: must be shorter."),
     "another field": (of_prompt, OF_ANOTHER, "seed", "seed: must be left out."),
     "no field": (of_prompt, OF_NONE, None, "The filter refused the request."),
     "a long prompt of a judge": (of_judged, TOO_LONG, "prompt", "prompt: must be shorter."),
+    "many bytes of a judge": (of_judged, TOO_LARGE, "image", "image: must be smaller."),
+    "many bytes of pairs": (of_pairs, TOO_LARGE, "images", "images: must be smaller."),
     "a judged link": (of_judged, NOT_FETCHED, "image", "image: must name pictures."),
     "a described link": (of_picture, NOT_FETCHED, "image", "image: must name pictures."),
     "a large picture": (

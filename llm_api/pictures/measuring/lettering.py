@@ -31,7 +31,7 @@ _PARAMETERS = {
     "Det.limit_side_len": _FINDING_SIDE,
 }
 
-_LOOK_S = 0.1
+_LOOK_S = 0.1  # of processor time, between two looks whether there is time left
 
 Line = tuple[str, float, tuple[float, float, float, float]]
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from llm_api.domain.calls import Caller, CallReport, Completion, ModelRequest, Timing, TokenUsage
 from llm_api.domain.tracing import step
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
-from llm_api.services.field_names import in_own_words
+from llm_api.services.field_names import of_prompt
 from llm_api.services.judge.picture_parts import unseen
 from llm_api.services.judge.questions import Question
 from llm_api.services.pricing import PriceList
@@ -142,7 +142,7 @@ def _first(
     question: Question[Any], accounted: AccountedCall, at: Destination
 ) -> tuple[Destination, Mapping[str, Any], Completion]:
     parameters = question.parameters(at)
-    return at, parameters, _completed(accounted, at, parameters)
+    return at, parameters, _completed(question, accounted, at, parameters)
 
 
 def _repaired(
@@ -155,7 +155,7 @@ def _repaired(
     if not accounted.call.allows_attempt:
         return None
     parameters, completion = first
-    again = _completed(accounted, at, question.repair(parameters, completion.text))
+    again = _completed(question, accounted, at, question.repair(parameters, completion.text))
     said = _read(question, again)
     if said is None:
         accounted.call.record_rejection(UNREADABLE)
@@ -163,14 +163,17 @@ def _repaired(
 
 
 def _completed(
-    accounted: AccountedCall, at: Destination, parameters: Mapping[str, Any]
+    question: Question[Any],
+    accounted: AccountedCall,
+    at: Destination,
+    parameters: Mapping[str, Any],
 ) -> Completion:
     # All but the messages may be left out where a model refuses it.
     defaults = frozenset(parameters) - {"messages"}
     try:
         completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
     except InvalidRequest as error:
-        raise of_judged(error) from error
+        raise of_judged(error, question.field) from error
     choice = completion.document["choices"][0]
     message = choice["message"]
     # `moderation_hit_type` is Ark's: https://www.volcengine.com/docs/82379/1494384
@@ -181,14 +184,12 @@ def _completed(
     return completion
 
 
-def of_judged(error: InvalidRequest) -> InvalidRequest:
-    """Return an error as the caller knows the request: it has no messages in it."""
-    if not any(field.field.startswith("messages") for field in error.fields):
-        return error
-    if error.reason == "not_supported":
+def of_judged(error: InvalidRequest, pictures: str = "image") -> InvalidRequest:
+    """Return an error as the caller knows the request; `pictures` is the field that has them."""
+    is_of_messages = any(field.field.startswith("messages") for field in error.fields)
+    if error.reason == "not_supported" and is_of_messages:
         return blind_model().replaced(report=error.report)
-    is_of_picture = error.reason == "image_fetch_failed"
-    return in_own_words(error, {"messages": "image" if is_of_picture else "prompt"})
+    return of_prompt(error, pictures=pictures)
 
 
 def blind_model() -> InvalidRequest:

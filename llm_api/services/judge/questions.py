@@ -36,6 +36,7 @@ class Question(Generic[_T]):
         again: what it is told where it could not.
         looks_at: names of the dimensions that are looked at.
         detail: as the caller wishes it.
+        field: in which the caller has sent the pictures.
     """
 
     instructions: str
@@ -45,6 +46,7 @@ class Question(Generic[_T]):
     again: str
     looks_at: tuple[str, ...]
     detail: str
+    field: str = "image"
 
     def parameters(self, at: Destination) -> dict[str, Any]:
         """Return the parameters of the chat completion that asks it at a destination."""
@@ -179,6 +181,7 @@ def pair_question(
         again=filled(rubric.repair, form=_shown(form)),
         looks_at=request.dimensions or QUALITY,
         detail=request.detail,
+        field="images",
     )
 
 

@@ -237,7 +237,8 @@ def complete(
     try:
         completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
     except InvalidRequest as error:
-        raise of_prompt(error) from error
+        shows = any(isinstance(one["content"], list) for one in parameters["messages"])
+        raise of_prompt(error, pictures="images" if shows else "prompt") from error
     if completion.document["choices"][0].get("finish_reason") == "content_filter":
         message = "The model service's content filter refused the prompt."
         raise InvalidRequest(message, reason="content_filtered")

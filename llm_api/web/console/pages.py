@@ -79,9 +79,10 @@ def reference() -> Response:
     """Show the API document as a page to read, with every error and the requests as programs."""
     document = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec
     content = reference_page.content_of(document, rendering.language_of_request())
-    page = rendering.render("reference.html", "reference", content=content)
+    session = rendering.session_of_request()
+    page = rendering.render_for(session, "reference.html", "reference", content=content)
     # That of a signed-in browser has the token of its session in it.
-    if takes_gzip() and rendering.session_of_request() is None:
+    if takes_gzip() and session is None:
         page.set_data(compressed(page.get_data()))
         page.headers["Content-Encoding"] = "gzip"
     return _varies(page)

@@ -71,7 +71,6 @@ _OTHERS: Sequence[ApiError] = (
     PICTURES_AWAY,
     *OF_CALLERS,
     *OF_VENDORS,
-    *OF_REWRITING,
 )
 # Of loops, whose tries and verdicts cost money.
 LOOP_ERRORS: Sequence[ApiError] = (
@@ -84,11 +83,14 @@ LOOP_ERRORS: Sequence[ApiError] = (
 )
 
 
-def image_examples(wrong: ApiError, pictures: str) -> Sequence[ApiError]:
+def image_examples(
+    wrong: ApiError, pictures: str, rewriting: Sequence[ApiError] = OF_REWRITING
+) -> Sequence[ApiError]:
     """Return the examples of a route that makes pictures.
 
     Args:
         wrong: a field that is wrong.
         pictures: the field of a picture.
+        rewriting: what is answered where its prompt cannot be rewritten.
     """
-    return (wrong, *_OTHERS, *picture_errors(pictures))
+    return (wrong, *_OTHERS, *rewriting, *picture_errors(pictures))

@@ -178,6 +178,18 @@ def test_a_model_that_takes_no_pictures_is_refused_by_its_name() -> None:
     assert error.message == "model: must be a model that takes pictures."
 
 
+def test_pictures_that_are_refused_are_named_as_they_were_sent() -> None:
+    def answer(_: Parameters) -> Answer:
+        raise InvalidRequest.of_field("messages", "must be smaller.", reason="upstream_rejected")
+
+    court = court_of(answer)
+    with pytest.raises(InvalidRequest) as of_pair:
+        court.judge.compare(request_of(picture_of(1), picture_of(2)), CALLER)
+
+    assert refused(court).message == "image: must be smaller."
+    assert of_pair.value.message == "images: must be smaller."
+
+
 def test_a_large_picture_is_sent_whole() -> None:
     data = bytes(range(256)) * 20_000
     picture = JudgedPicture(data, "image/png", 1_024, 1_024, data)

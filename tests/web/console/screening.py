@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
 from llm_api.app import close_app, create_app
 from llm_api.settings.settings import Settings
+from tests.support.browsing import WORK_MS
 from tests.support.film_upstream import FilmVendor, write_quick_config
 from tests.support.ports import LOOPBACK
 from tests.support.schema import give_schema
@@ -84,3 +85,11 @@ def filming(folder: Path, vendor: FilmVendor, env: Mapping[str, str]) -> Iterato
         thread.join()
         server.server_close()
         close_app(app)
+
+
+def plan_shots(page: Page) -> None:
+    """Have a script divided into shots."""
+    page.get_by_text("A storyboard").click()
+    page.get_by_role("button", name="On the pier").click()
+    page.get_by_role("button", name="Make the shots").click()
+    expect(page.locator("#shots")).to_be_focused(timeout=WORK_MS)

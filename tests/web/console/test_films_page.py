@@ -16,7 +16,7 @@ from tests.support.pictures import picture
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.conftest import environment_of
-from tests.web.console.screening import REFERENCES, filming, recorded_film
+from tests.web.console.screening import REFERENCES, filming, plan_shots, recorded_film
 from tests.web.videos.cinema import PRICED
 
 PATH = "/console/films"
@@ -64,14 +64,6 @@ def begin(page: Page, *, rewrites: bool = False) -> None:
 def ended(page: Page) -> None:
     """Wait for a film."""
     expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
-
-
-def plan(page: Page) -> None:
-    """Have a script divided into shots."""
-    page.get_by_text("A storyboard").click()
-    page.get_by_role("button", name="On the pier").click()
-    page.get_by_role("button", name="Make the shots").click()
-    expect(page.locator("#shots")).to_be_focused(timeout=TIMEOUT_MS)
 
 
 def last_sent(vendor: FilmVendor) -> Any:
@@ -264,7 +256,7 @@ def test_a_script_becomes_shots_and_each_a_film(watched: Watched, vendor: FilmVe
     page, made = watched.page, len(vendor.creates)
     watched.may_answer.add(404)  # a usage row is looked for before it is written
     vendor.studio.polls_needed = 0
-    plan(page)
+    plan_shots(page)
     rows = page.locator(".board tbody tr")
     seconds = rows.locator("td:nth-of-type(1)").all_inner_texts()
     assert sum(int(text.removesuffix(" s")) for text in seconds) == 12
@@ -291,7 +283,7 @@ def test_a_shot_that_would_begin_on_its_own_says_so_before(
 ) -> None:
     page, made = watched.page, len(vendor.creates)
     watched.may_answer.add(404)  # a usage row is looked for before it is written
-    plan(page)
+    plan_shots(page)
     second = page.get_by_role("button", name="Make shot 2")
     expect(second).to_have_accessible_description("")
 
@@ -320,7 +312,7 @@ def test_a_shot_is_followed_again_in_its_row_after_a_reload(
     page, made = watched.page, len(vendor.creates)
     watched.may_answer.add(404)  # a usage row is looked for before it is written
     vendor.studio.polls_needed = 100_000
-    plan(page)
+    plan_shots(page)
     page.get_by_label("Each begins with the last picture").check()
     page.get_by_role("button", name="Make shot 2").press("Enter")
     cancel = page.get_by_role("button", name="Cancel shot 2")
@@ -351,7 +343,7 @@ def test_a_shot_under_way_is_followed_beside_the_film_of_another_page(
     page, made = watched.page, len(vendor.creates)
     watched.may_answer.update({404, 503})
     vendor.studio.polls_needed = 100_000
-    plan(page)
+    plan_shots(page)
     page.get_by_role("button", name="Make shot 1").click()
     expect(page.locator(".board tbody tr").first).to_contain_text("The vendor is making it.")
     other = page.context.new_page()

@@ -14,7 +14,7 @@ from tests.support.pictures import picture
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.conftest import environment_of
-from tests.web.console.screening import filming
+from tests.web.console.screening import filming, plan_shots
 from tests.web.console.scripts import called
 
 pytestmark = pytest.mark.timeout(300)
@@ -174,10 +174,7 @@ def test_a_shot_whose_answer_is_lost_by_a_reload_is_followed_in_its_row(
 ) -> None:
     page, made = watched.page, len(vendor.creates)
     watched.may_answer.add(404)  # a usage row is looked for before it is written
-    page.get_by_text("A storyboard").click()
-    page.get_by_role("button", name="On the pier").click()
-    page.get_by_role("button", name="Make the shots").click()
-    expect(page.locator("#shots")).to_be_focused(timeout=WORK_MS)
+    plan_shots(page)
     hold(page)
     page.get_by_role("button", name="Make shot 2").click()
     expect(page).to_have_title("held", timeout=WORK_MS)
@@ -194,10 +191,7 @@ def test_a_shot_whose_order_may_not_have_arrived_is_made_by_its_button(
 ) -> None:
     page, made = watched.page, len(vendor.creates)
     watched.may_answer.add(404)
-    page.get_by_text("A storyboard").click()
-    page.get_by_role("button", name="On the pier").click()
-    page.get_by_role("button", name="Make the shots").click()
-    expect(page.locator("#shots")).to_be_focused(timeout=WORK_MS)
+    plan_shots(page)
     cut(page)
     make = page.get_by_role("button", name="Make shot 2")
     make.click()
@@ -217,10 +211,7 @@ def test_a_shot_that_another_tab_makes_stays_known_when_something_is_written_her
     page, made = watched.page, len(vendor.creates)
     watched.may_answer.add(404)
     vendor.studio.polls_needed = 100_000
-    page.get_by_text("A storyboard").click()
-    page.get_by_role("button", name="On the pier").click()
-    page.get_by_role("button", name="Make the shots").click()
-    expect(page.locator("#shots")).to_be_focused(timeout=WORK_MS)
+    plan_shots(page)
     other = page.context.new_page()
     other.goto(watched.origin + FILMS)
     expect(other.get_by_role("button", name="Make shot 1")).to_be_visible()

@@ -13,6 +13,7 @@ from flask import Response, current_app, g
 from llm_api.domain.making import Notice
 from llm_api.errors import InvalidRequest, UpstreamTimeout
 from llm_api.services.images import ImageJob
+from llm_api.web.call_errors import of_rewriting
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
 from llm_api.web.images.image_errors import IMAGE_ERRORS, image_examples
@@ -102,7 +103,10 @@ def create_image(order: ImageOrder) -> Response:
 @blueprint.arguments(ImageEditRequestSchema(), example=_EDIT_EXAMPLE)
 @blueprint.response(200, OpenAIImagesSchema())
 @_also_streamed
-@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG_EDIT, "image"), *_ERRORS])
+@blueprint.errors(
+    *IMAGE_ERRORS,
+    examples=[*image_examples(_WRONG_EDIT, "image", of_rewriting("images")), *_ERRORS],
+)
 def create_image_edit(order: ImageOrder) -> Response:
     """Edit pictures, which come as files of a form or in JSON, as OpenAI defines it."""
     return _answer(order, "image_edit")

@@ -298,3 +298,21 @@ def test_every_target_for_edits_writes_sentences() -> None:
 
     assert {"generic", "qwen-image-edit", "flux-kontext", "gpt-image"} <= set(editors)
     assert {TARGETS[name].form for name in editors} == {"prose"}
+
+
+def test_pictures_that_are_refused_are_named_as_they_were_sent(upstream: ScriptedUpstream) -> None:
+    upstream.script(replies.api_error(413), replies.api_error(413))
+
+    with pytest.raises(InvalidRequest) as raised:
+        seeing(upstream).optimize(replace(CAR, pictures=(PIXEL,)), CALLER)
+
+    assert [one.field for one in raised.value.fields] == ["images"]
+
+
+def test_a_prompt_that_is_refused_is_named_as_it_was_sent(upstream: ScriptedUpstream) -> None:
+    upstream.script(replies.api_error(413))
+
+    with pytest.raises(InvalidRequest) as raised:
+        optimizer_of(upstream, ListSink()).optimize(CAR, CALLER)
+
+    assert [one.field for one in raised.value.fields] == ["prompt"]
